@@ -1,0 +1,67 @@
+"""Readers: one file a format, one contract.
+
+    for record in read(Path("reports.csv")):
+        ...
+
+A reader yields each record once, as a `SourceRecord`; what it cannot read is a record too, with
+its faults, so that rows in = records out. A required value that is missing or wrong is a fault; an
+optional one that a report cannot hold is left out and counted in `Reading.unknown`. Files may be
+packed with gzip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from schemas.errors import InputError
+from schemas.formats import (
+    diana_csv,
+    faers_ascii,
+    faers_csv,
+    flat_csv,
+    json_file,
+    ndjson,
+    vaers_csv,
+)
+from schemas.formats.detection import TABLES, detect_format, usable
+from schemas.formats.source import Reading, Source, SourceRecord
+
+__all__ = ["FORMATS", "TABLES", "Reading", "SourceRecord", "detect_format", "read"]
+
+FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
+    "json": json_file.records,
+    "ndjson": ndjson.records,
+    "csv": flat_csv.records,
+    "faers_csv": faers_csv.records,
+    "vaers_csv": vaers_csv.records,
+    "diana_csv": diana_csv.records,
+    "faers_ascii": faers_ascii.records,
+}
+
+
+def read(path: Path, format: str = "auto", sender: str | None = None) -> Reading:  # noqa: A002
+    """The records of a file, in its order.
+
+    `sender`: whose they are; `import:FORMAT` unless given (`ndjson` says what holds for JSON).
+    Raises `InputError` at once where the file cannot be read at all: "no_such_file",
+    "empty_file", "unknown_format", "wrong_encoding", "bad_header", "malformed_json",
+    "damaged_file", "missing_table"; the latter ones also later, where the damage is.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "reports.csv"
+    >>> header = "report_id,received_at,products,events"
+    >>> _ = file.write_text(header + "\\n1,2025-07-03,KETALAR::PS,Nausea\\n")
+    >>> reading = read(file)
+    >>> reading.format, [record.where for record in reading]
+    ('csv', ['reports.csv:2'])
+    """
+    if format == "auto":
+        format = detect_format(path)  # noqa: A001
+    elif format not in FORMATS:
+        raise InputError(
+            "unknown_format", f"there is no format {format}; there are: {', '.join(FORMATS)}"
+        )
+    usable(path, format)
+    source = Source(path, format, sender)
+    return Reading(source, FORMATS[format](source))

@@ -1,0 +1,108 @@
+"""Which format a file has, by its content; its name decides only between JSON and NDJSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import is_zipfile
+
+import msgspec
+
+from schemas.errors import InputError
+from schemas.formats import (
+    diana_csv,
+    faers_ascii,
+    faers_csv,
+    flat_csv,
+    json_file,
+    vaers_csv,
+)
+from schemas.formats.lines import head
+from schemas.formats.tables import columns_of
+
+# the columns by which a table is known, in the order in which they are tried
+TABLES = {
+    "faers_csv": faers_csv.NEEDED,
+    "diana_csv": diana_csv.NEEDED,
+    "vaers_csv": vaers_csv.NEEDED,
+    "csv": flat_csv.NEEDED,
+}
+_OURS = frozenset({"report_id", "record_id", "products", "reactions"})
+_LINES = (".ndjson", ".jsonl")
+
+
+def detect_format(path: Path) -> str:
+    """The format of a file; `InputError` ("unknown_format") names those that can be read."""
+    sample = head(path)
+    if is_zipfile(path) or faers_ascii.is_deletions(path, sample):
+        return "faers_ascii"
+    name = path.name.lower().removesuffix(".gz")
+    text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if name.endswith(_LINES):
+        return "ndjson"
+    found = _json(path, text) if text.startswith((b"[", b"{")) else _table(path, name)
+    if found is None:
+        raise InputError(
+            "unknown_format",
+            f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
+            "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
+            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases)",
+        )
+    return found
+
+
+def usable(path: Path, form: str) -> None:
+    """Raise `InputError` where a file cannot be read as that format at all."""
+    if form == "faers_ascii":
+        faers_ascii.check(path)
+    elif form == "json":
+        json_file.elements(path)
+    elif form in TABLES:
+        found = frozenset(columns_of(path))
+        missing = sorted(TABLES[form] - found)
+        if form == "csv" and not found & set(flat_csv.TERMS):
+            missing.append("reactions")
+        if missing:
+            raise InputError("bad_header", f"{path} has no column {', '.join(missing)}")
+        unknown = sorted(found - flat_csv.COLUMNS) if form == "csv" else []
+        if unknown:
+            raise InputError(
+                "unknown_column",
+                f"{path}: no column {', '.join(unknown)} is known; there are: "
+                f"{', '.join(sorted(flat_csv.COLUMNS))}",
+            )
+    else:
+        head(path)
+
+
+def _json(path: Path, text: bytes) -> str | None:
+    first, _, rest = text.partition(b"\n")
+    if text.startswith(b"{") and rest.strip() and _is_object(first):
+        return "ndjson" if _ours(first) else None
+    elements = json_file.elements(path)
+    return "json" if not elements or _ours(elements[0]) else None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _ours(raw: bytes) -> bool:
+    """Whether a JSON object has a field of our own schema."""
+    try:
+        found = msgspec.json.decode(raw)
+    except (RecursionError, UnicodeDecodeError):
+        return True  # too deep or no UTF-8: the record's fault, not the file's
+    return isinstance(found, dict) and not _OURS.isdisjoint(found)
+
+
+def _table(path: Path, name: str) -> str | None:
+    try:
+        found = frozenset(columns_of(path))
+    except InputError:
+        if name.endswith(".csv"):
+            raise
+        return None
+    return next((form for form, needed in TABLES.items() if needed <= found), None)

@@ -1,0 +1,1 @@
+"""What a score is worth: calibration on negative controls, chance, fragility, power."""

@@ -1,0 +1,99 @@
+"""Power: the smallest rate ratio that could have been seen by now."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betaincinv, gammaincinv
+
+from detectors.calibration.permutation import Flag
+from detectors.disproportionality.method import Floats, floats, ratio
+from detectors.disproportionality.table import PairTable
+
+# counts tried for every pair at once
+BLOCK = 64
+
+
+def detectable(
+    critical_count: npt.ArrayLike, expected: npt.ArrayLike, power: float = 0.8
+) -> Floats:
+    """Smallest rate ratio at which a Poisson count reaches a critical one with given power.
+
+        RR = G^-1(power; c) / E,  P(Poisson(RR E) >= c) = power
+
+    where G is the gamma distribution function of shape c and unit scale. `critical_count` is the
+    smallest count that signals, `expected` the count without an effect; they are of one shape. NaN
+    where `expected` is 0 or there is no critical count (NaN). A pair without a signal says "no
+    ratio of so much", never "no effect". Source: the relation of Poisson and gamma tails.
+    Verified against Poisson probabilities: `tests/detectors/calibration/test_power.py`.
+
+    >>> round(float(detectable(3, 1.2)), 3)
+    3.566
+    """
+    c, e = np.broadcast_arrays(floats(critical_count), floats(expected))
+    known = (c > 0) & (e > 0)
+    mean = gammaincinv(np.where(known, c, 1.0), power)
+    return ratio(np.where(known, mean, np.nan), np.where(known, e, 1.0))
+
+
+def critical_counts(table: PairTable, flag: Flag) -> Floats:
+    """The smallest count at which a rule would flag each pair, NaN where none does.
+
+    The product's reports and all those without the product stay as they are: with n the event's
+    reports change alike. Every count from 0 on is tried until one is flagged; `flag` must judge a
+    row by its own counts.
+
+    >>> table = PairTable.of(["A"], ["x"], n=[0], n_product=[9], n_event=[40], n_total=[400])
+    >>> critical_counts(table, lambda rows: rows.n > rows.n_product * rows.n_event / rows.n_total)
+    array([1.])
+    """
+    elsewhere = table.n_event - table.n
+    out = np.full(len(table), np.nan)
+    left = np.arange(len(table))
+    first = 0
+    while left.size:
+        rows, n = np.repeat(left, BLOCK), np.tile(np.arange(first, first + BLOCK), len(left))
+        possible = n <= table.n_product[rows]
+        rows, n = rows[possible], n[possible]
+        chosen = table.rows(rows)
+        flags = np.flatnonzero(
+            flag(
+                PairTable(
+                    chosen.product,
+                    chosen.event,
+                    n,
+                    chosen.n_product,
+                    elsewhere[rows] + n,
+                    chosen.n_total,
+                )
+            )
+        )
+        found, place = np.unique(rows[flags], return_index=True)
+        out[found] = n[flags][place]
+        first += BLOCK
+        left = left[np.isnan(out[left]) & (table.n_product[left] >= first)]
+    return out
+
+
+def detectable_now(table: PairTable, flag: Flag, power: float = 0.8) -> Floats:
+    """Smallest reporting ratio that a rule would by now have flagged with given power, by pair.
+
+        RR = B^-1(power; c, n_product - c + 1) / q,  q = (n_event - n) / (n_total - n_product)
+
+    where B is the beta distribution function: the binomial chance of c or more of the product's
+    reports is `power` at a share of RR q. c is the rule's critical count at today's margins, q
+    the event's share among all other reports. NaN where no count is flagged or q is 0. It needs
+    no report of the pair, so it can be asked of those that were never reported.
+    Verified against binomial probabilities: `tests/detectors/calibration/test_power.py`.
+
+    >>> table = PairTable.of(["A"], ["x"], n=[1], n_product=[200], n_event=[41], n_total=[4_200])
+    >>> detectable_now(table, lambda rows: rows.n >= 5).round(3)
+    array([3.338])
+    """
+    c = critical_counts(table, flag)
+    known = c > 0
+    count = np.where(known, c, 1.0)
+    rest = np.maximum(table.n_product - count + 1, 1.0)
+    share = np.where(known, betaincinv(count, rest, power), np.nan)
+    without = floats(table.n_total - table.n_product)
+    return ratio(share * without, floats(table.n_event - table.n))

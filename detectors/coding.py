@@ -1,0 +1,66 @@
+"""From a change to the rows it counts in: products and their strata, events and their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from detectors.casebook import CaseContent
+from schemas.envelope import Change
+
+COUNTED = frozenset({"suspect", "interacting", "unknown"})
+
+
+def content(
+    change: Change,
+    *,
+    roles: frozenset[str] = COUNTED,
+    strata_of: Callable[[str], bool] | None = None,
+) -> CaseContent | None:
+    """What a changed case counts as; None where it is nullified.
+
+    Products count whose role is one of `roles`. Each group of an event is an event of its own,
+    `group:NAME`, from the first day of its terms. A product for which `strata_of` is true also
+    counts as `NAME @ROUTE` and `NAME @SETTING` where these are given, so that what shows in one
+    route or setting alone is not diluted.
+
+    >>> from schemas.envelope import CodedEvent, CodedProduct
+    >>> change = Change(
+    ...     "case",
+    ...     products=(CodedProduct("ketamine", "suspect", 730_000, "sublingual", "home"),),
+    ...     events=(CodedEvent("Cystitis", 730_001, ("urinary",)),),
+    ... )
+    >>> counted = content(change, strata_of=lambda product: product == "ketamine")
+    >>> [name for name, _ in counted.products]
+    ['ketamine', 'ketamine @sublingual', 'ketamine @home']
+    >>> counted.events
+    (('Cystitis', 730001), ('group:urinary', 730001))
+    """
+    if change.status == "nullified":
+        return None
+    products: list[tuple[str, int]] = []
+    for product in change.products:
+        if product.role not in roles:
+            continue
+        products.append((product.name, product.day))
+        if strata_of is not None and strata_of(product.name):
+            products += [
+                (f"{product.name} @{stratum}", product.day)
+                for stratum in (product.route, product.setting)
+                if stratum
+            ]
+    events = [(event.name, event.day) for event in change.events]
+    groups: dict[str, int] = {}
+    for event in change.events:
+        for group in event.groups:
+            groups[group] = min(event.day, groups.get(group, event.day))
+    events += [(f"group:{group}", day) for group, day in groups.items()]
+    return CaseContent(change.dataset, tuple(products), tuple(events))
+
+
+def base(product: str) -> str:
+    """The product of a row for one route or setting.
+
+    >>> base("ketamine @home")
+    'ketamine'
+    """
+    return product.rpartition(" @")[0] or product

@@ -1,0 +1,87 @@
+"""What a disproportionality method is: a name, its columns, a function, its parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from detectors.disproportionality.table import PairTable
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Columns = Mapping[str, Floats]
+
+
+class Parameters(Protocol):
+    """A frozen dataclass of numbers, strings, tuples of them, or nothing."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method as the driver, the command line and the contract tests see it.
+
+    `rising` names the columns that never fall as `n` grows at fixed margins, `falling` those that
+    never rise. `whole_table` says that a row's score depends on the other rows (a fitted prior);
+    `on_request` that the method is costly (Monte Carlo) and runs only when it is named.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    function: Callable[[PairTable, Any], Columns]
+    parameters: Parameters
+    rising: tuple[str, ...] = ()
+    falling: tuple[str, ...] = ()
+    whole_table: bool = False
+    on_request: bool = False
+
+
+def to_json(parameters: Parameters) -> str:
+    """Parameters as JSON, keys in the order of the dataclass.
+
+    >>> from detectors.disproportionality.prr import Parameters as PrrParameters
+    >>> to_json(PrrParameters())
+    '{"level": 0.95}'
+    """
+    return json.dumps(dataclasses.asdict(parameters))
+
+
+def from_json(like: Parameters, text: str) -> Parameters:
+    """The parameters that `to_json` wrote; `like` is any instance of their class.
+
+    >>> from detectors.disproportionality.prr import Parameters as PrrParameters
+    >>> from_json(PrrParameters(), '{"level": 0.9}')
+    Parameters(level=0.9)
+    """
+    values = json.loads(text)
+    cls: Any = type(like)
+    return cls(  # type: ignore[no-any-return]
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+    )
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient, NaN where the denominator is 0: never inf."""
+    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    np.divide(numerator, denominator, out=out, where=denominator != 0)
+    return out
+
+
+def floats(values: npt.ArrayLike) -> Floats:
+    """Counts as contiguous float64.
+
+    Contiguous, because the same value must give the same bits wherever it stands, and the
+    vectorised logarithms of numpy are only certain to do so along one and the same loop.
+    """
+    return np.asarray(values, dtype=np.float64, order="C")

@@ -1,0 +1,1 @@
+"""Sequential tests: valid at every look, for evidence that confirms."""

@@ -1,0 +1,298 @@
+"""What becomes of records: a batch of envelopes in, one transaction of the store out.
+
+The same for reports and follow-up records, and for what is pushed, imported or replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from schemas import times
+from schemas.coding import code
+from schemas.envelope import MAX_RECORDS as MAX_CHANGES
+from schemas.envelope import VERSION, Change, Changes, Entry, Envelope, encode
+from schemas.errors import Fault
+from schemas.quality import QualityResult, QualitySuite, Row
+from schemas.record import Stream
+from schemas.vocabulary import Vocabulary
+from streams.agents.cases import load_cases
+from streams.agents.outbox import owner
+from streams.agents.quality import count_unmatched, held_row, write_quality
+from streams.agents.versions import Case, Version
+from streams.settings import CHANGES, CONSUMERS
+from streams.store import tables
+from streams.store.store import Store, allocate, move_position
+from streams.store.writing import insert_rows
+
+_NO_CHANGE = Change("case")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An envelope with its place in the log and its size there."""
+
+    partition: int
+    offset: int
+    envelope: Envelope
+
+
+@dataclass(slots=True)
+class _Item:
+    """A record on its way: where it stands, and what is found out about it."""
+
+    taken: Taken
+    place: int
+    entry: Entry
+    body: dict[str, Any] = field(default_factory=dict)
+    coded: Change = _NO_CHANGE
+    stage: str = ""
+    rule: str | None = None
+    faults: tuple[Fault, ...] = ()
+    id: int = 0
+
+
+class Disposal:
+    """Disposes of the records of one stream."""
+
+    def __init__(self, stream: Stream, store: Store, vocabulary: Vocabulary, log_id: str) -> None:
+        self.stream: Stream = stream
+        self.consumer = CONSUMERS[stream]
+        self._store = store
+        self._vocabulary = vocabulary
+        self._log_id = log_id
+        self._suite = QualitySuite(stream)
+
+    def dispose(self, batch: Sequence[Taken]) -> None:
+        """Write what becomes of a batch, and the position behind it, in one transaction.
+
+        The batch holds whole envelopes, those of one partition in order without a gap. Raises
+        `LostPartition` where another worker has moved the position; nothing is written then.
+        """
+        items = [
+            _Item(taken, place, entry)
+            for taken in batch
+            for place, entry in enumerate(taken.envelope.records)
+        ]
+        self._read(items)
+        quality = self._check(items)
+        moves: dict[tuple[str, int], tuple[int, int]] = {}
+        for taken in batch:
+            at = (self.stream, taken.partition)
+            moves[at] = (moves[at][0] if at in moves else taken.offset, taken.offset + 1)
+        with self._store.write() as connection:
+            move_position(connection, self.consumer, self._log_id, moves)
+            self._write(connection, items)
+            write_quality(
+                connection,
+                self.stream,
+                quality,
+                at=max((item.entry.taken_at for item in items), default=0.0),
+            )
+
+    def _read(self, items: Iterable[_Item]) -> None:
+        """Decode the bodies and code the names of what the gateway found in order."""
+        for item in items:
+            entry = item.entry
+            if entry.faults:
+                item.stage, item.faults = "gateway", entry.errors()
+                continue
+            item.body = msgspec.json.decode(entry.body)
+            if self.stream == "reports":
+                coding = code(self._vocabulary, item.body, times.day(entry.information_date))
+                item.coded = Change(
+                    "case",
+                    dataset=coding.dataset,
+                    products=coding.products,
+                    events=coding.events,
+                    serious=coding.serious,
+                    fatal=coding.fatal,
+                )
+
+    def _check(self, items: Sequence[_Item]) -> QualityResult:
+        """Run the quality suite; rows that fail one of its row rules are held."""
+        rows = [
+            Row(
+                place=i,
+                sender=item.entry.sender,
+                record_id=item.entry.record_id or "",
+                version=item.entry.version,
+                taken_day=int(item.entry.taken_at // 86400) + 719163,
+                body=item.body,
+                unknown_products=sum(not p.matched for p in item.coded.products),
+                unknown_events=sum(not e.matched for e in item.coded.events),
+                n_products=len(item.coded.products),
+                n_events=len(item.coded.events),
+            )
+            for i, item in enumerate(items)
+            if not item.faults and item.entry.status == "active"
+        ]
+        result = self._suite.check(rows) if rows else QualityResult({}, [], set())
+        for i, found in result.row_faults.items():
+            item = items[i]
+            item.stage, item.rule = "quality", found[0][0]
+            item.faults = tuple(Fault(rule, "", message) for rule, message in found)
+        for i in result.suite_errors:
+            items[i].stage, items[i].rule = "suite", None
+            items[i].faults = (
+                Fault("suite_error", "", "the quality suite could not judge this record"),
+            )
+        return result
+
+    def _write(self, connection: Connection, items: Sequence[_Item]) -> None:
+        fresh = [item for item in items if item.entry.replay_of is None]
+        first = allocate(connection, tables.records, len(fresh)) if fresh else 0
+        for number, item in enumerate(fresh, first):
+            item.id = number
+        items = fresh + self._replayed(connection, items)
+        insert_rows(connection, tables.records, [self._record(item) for item in fresh])
+        insert_rows(
+            connection,
+            tables.quarantine,
+            [
+                held_row(item.id, item.entry, item.stage, item.rule, item.faults)
+                for item in items
+                if item.faults
+            ],
+        )
+        self._version(connection, [item for item in items if not item.faults])
+
+    def _replayed(self, connection: Connection, items: Sequence[_Item]) -> list[_Item]:
+        """Records that leave quarantine to be judged again; those that have left it are done."""
+        again = {item.entry.replay_of: item for item in items if item.entry.replay_of is not None}
+        if not again:
+            return []
+        table = tables.quarantine
+        waiting = connection.scalars(select(table.c.id).where(table.c.id.in_(again))).all()
+        connection.execute(delete(table).where(table.c.id.in_(waiting)))
+        for number in waiting:
+            again[number].id = number
+        return [again[number] for number in waiting]
+
+    def _record(self, item: _Item) -> dict[str, Any]:
+        entry = item.entry
+        return {
+            "id": item.id,
+            "stream": self.stream,
+            "partition": item.taken.partition,
+            "offset": item.taken.offset,
+            "place": item.place,
+            "request_index": entry.index,
+            "sender": entry.sender,
+            "origin": entry.origin,
+            "taken_at": entry.taken_at,
+            "sealed": entry.sealed,
+            "wrapped_key": entry.wrapped_key,
+            "sealed_hash": entry.sealed_hash,
+        }
+
+    def _version(self, connection: Connection, items: Sequence[_Item]) -> None:
+        """Put each record among the versions of its case, and publish what changed."""
+        keys = [self._key(item) for item in items]
+        known = load_cases(connection, set(keys))
+        existing = set(known)
+        unnamed = len(set(keys) - existing)
+        next_case = allocate(connection, tables.cases, unnamed) if unnamed else 0
+        new_cases: dict[str, dict[str, Any]] = {}
+        new_versions: dict[int, dict[str, Any]] = {}
+        duplicates: list[dict[str, Any]] = []
+        changed: dict[str, Case] = {}
+        conflicts: set[int] = set()
+        accepted: list[_Item] = []
+        published: dict[int, list[Change]] = {}
+        for item, key in zip(items, keys, strict=True):
+            case = known.get(key)
+            if case is None:
+                case = known[key] = Case(next_case)
+                next_case += 1
+                new_cases[key] = {
+                    "id": case.id,
+                    "key": key,
+                    "stream": self.stream,
+                    "sender": item.entry.sender,
+                    "report_id": item.entry.record_id,
+                }
+            version = _version_of(item)
+            if (same := case.versions.get(version.order_key)) is not None:
+                duplicates.append({"id": item.id, "version_id": same.id})
+                continue
+            accepted.append(item)
+            conflicts.update(v.id for v in case.add(version))
+            new_versions[version.id] = _version_row(case, version, item)
+            changed[key] = case
+            if self.stream == "reports":
+                published.setdefault(item.taken.partition, []).append(
+                    case.change(origin=item.entry.origin, taken_at=item.entry.taken_at)
+                )
+        for number in conflicts & set(new_versions):
+            new_versions[number]["version_conflict"] = True
+        for key, case in changed.items():
+            if key in new_cases:
+                new_cases[key] |= {"newest": case.newest().id, "revision": case.revision}
+        table = tables.cases
+        insert_rows(connection, table, list(new_cases.values()))
+        for key in changed.keys() & existing:
+            case = changed[key]
+            connection.execute(
+                update(table)
+                .where(table.c.id == case.id)
+                .values(newest=case.newest().id, revision=case.revision)
+            )
+        insert_rows(connection, tables.versions, list(new_versions.values()))
+        if older := conflicts - set(new_versions):
+            connection.execute(
+                update(tables.versions)
+                .where(tables.versions.c.id.in_(older))
+                .values(version_conflict=True)
+            )
+        insert_rows(connection, tables.duplicates, duplicates)
+        self._publish(connection, published)
+        count_unmatched(connection, [item.coded for item in accepted])
+
+    def _key(self, item: _Item) -> str:
+        return f"{self.stream}\x1f{item.entry.sender}\x1f{item.entry.record_id}"
+
+    def _publish(self, connection: Connection, published: dict[int, list[Change]]) -> None:
+        rows = [
+            {
+                "owner": owner(self.consumer, self.stream, partition),
+                "topic": CHANGES,
+                "key": b"",
+                "value": encode(Changes(VERSION, tuple(changes[start : start + MAX_CHANGES]))),
+            }
+            for partition, changes in published.items()
+            for start in range(0, len(changes), MAX_CHANGES)
+        ]
+        if rows:
+            connection.execute(insert(tables.outbox), rows)
+
+
+def _version_of(item: _Item) -> Version:
+    entry = item.entry
+    return Version(
+        item.id,
+        entry.version,
+        times.sort_key(entry.information_date),
+        entry.content_hash,
+        entry.status,
+        item.coded,
+    )
+
+
+def _version_row(case: Case, version: Version, item: _Item) -> dict[str, Any]:
+    return {
+        "id": version.id,
+        "case_id": case.id,
+        "version": version.number,
+        "information_date": item.entry.information_date,
+        "sort_key": version.sort_key,
+        "content_hash": version.content_hash,
+        "status": version.status,
+        "version_conflict": version.conflict,
+        "body": item.entry.body,
+        "coded": encode(version.coded),
+    }

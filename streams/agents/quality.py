@@ -1,0 +1,77 @@
+"""What the quality suite and the vocabulary found out about a batch, as rows of the store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert
+
+from schemas.envelope import Change, Entry, encode
+from schemas.errors import Fault
+from schemas.quality import QualityResult
+from schemas.record import Stream
+from streams.store import tables
+from streams.store.writing import upsert
+
+
+def count_unmatched(connection: Connection, coded: Iterable[Change]) -> None:
+    """Count the names of accepted versions that the vocabulary does not know."""
+    names: Counter[tuple[str, str]] = Counter()
+    for one in coded:
+        names.update(("product", p.name) for p in one.products if not p.matched)
+        names.update(("event", e.name) for e in one.events if not e.matched)
+    upsert(
+        connection,
+        tables.unmatched,
+        [{"kind": kind, "name": name, "n": n} for (kind, name), n in sorted(names.items())],
+        add="n",
+    )
+
+
+def held_row(
+    number: int, entry: Entry, stage: str, rule: str | None, faults: Iterable[Fault]
+) -> dict[str, Any]:
+    """The row of `quarantine` of a record that is held back at a stage, with every fault."""
+    told = [[fault.code, fault.path, fault.message] for fault in faults]
+    # what the gateway found in order goes through again as it was checked, not as bytes
+    checked = msgspec.structs.replace(entry, sealed=b"", wrapped_key=b"", sealed_hash=b"")
+    return {
+        "id": number,
+        "stage": stage,
+        "code": told[0][0],
+        "rule": rule,
+        "report_id": entry.record_id,
+        "faults": json.dumps(told).encode(),
+        "held_at": entry.taken_at,
+        "entry": None if stage == "gateway" else encode(checked),
+    }
+
+
+def write_quality(
+    connection: Connection, stream: Stream, result: QualityResult, *, at: float
+) -> None:
+    """Keep what the batch rules flagged, and count the batch by its result."""
+    failed = [finding for finding in result.batch if not finding.passed]
+    if failed:
+        connection.execute(
+            insert(tables.quality),
+            [
+                {
+                    "at": at,
+                    "stream": stream,
+                    "sender": finding.sender,
+                    "rule": finding.rule,
+                    "records": finding.records,
+                    "observed": finding.observed,
+                    "limit": finding.limit,
+                    "passed": False,
+                }
+                for finding in failed
+            ],
+        )
+    verdict = "error" if result.suite_errors else "flagged" if failed else "passed"
+    upsert(connection, tables.quality_batches, [{"result": verdict, "n": 1}], add="n")

@@ -1,0 +1,202 @@
+"""Whether the store says the same thing on every way: each side is counted on its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, exists, func, select, union_all
+
+from detectors.casebook import Casebook
+from detectors.coding import content
+from detectors.disproportionality.table import score
+from schemas.envelope import Change
+from schemas.vocabulary import Watchlist
+from streams.agents.detector import LIVE_METHODS, newest_changes
+from streams.agents.versions import Case, Version
+from streams.log.base import Log
+from streams.settings import Settings
+from streams.store import tables
+from streams.store.conservation import conservation, in_flight
+from streams.store.scores import nullable
+
+_change = msgspec.msgpack.Decoder(Change)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold, its figures, and how many differences were found."""
+
+    name: str
+    differences: int
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs."""
+        return self.differences == 0
+
+
+def check_dispositions(connection: Connection) -> Check:
+    """Every record received has exactly one disposition, and no disposition lacks a record."""
+    became = union_all(
+        *(select(t.c.id) for t in (tables.versions, tables.duplicates, tables.quarantine))
+    ).subquery()
+    records = tables.records
+    without = connection.scalar(
+        select(func.count())
+        .select_from(records)
+        .where(~exists().where(became.c.id == records.c.id))
+    )
+    twice = connection.scalar(
+        select(func.count()).select_from(
+            select(became.c.id).group_by(became.c.id).having(func.count() > 1).subquery()
+        )
+    )
+    orphans = connection.scalar(
+        select(func.count()).select_from(became).where(~exists().where(records.c.id == became.c.id))
+    )
+    figures = {"without": without, "twice": twice, "no_record": orphans}
+    return Check("every record has one disposition", sum(v or 0 for v in figures.values()), figures)
+
+
+def check_sealed(connection: Connection) -> Check:
+    """The sealed bytes of every record are those that were received."""
+    table = tables.records
+    damaged, held, erased = [], 0, 0
+    rows = connection.execution_options(yield_per=2_000).execute(
+        select(table.c.id, table.c.sealed, table.c.sealed_hash, table.c.wrapped_key.is_(None))
+    )
+    for number, sealed, expected, gone in rows:
+        held += 1
+        erased += bool(gone)
+        if hashlib.sha256(sealed).digest() != expected:
+            damaged.append(number)
+    figures = {"records": held, "erased": erased, "damaged": damaged[:10]}
+    return Check("sealed records are as received", len(damaged), figures)
+
+
+def check_newest(connection: Connection) -> Check:
+    """The version that counts is the greatest of its case, and revisions count its versions."""
+    wrong = [
+        case.id
+        for case, newest, revision in _stored_cases(connection)
+        if case.newest().id != newest or revision != len(case.versions)
+    ]
+    return Check("the newest version of each case counts", len(wrong), {"cases": wrong[:10]})
+
+
+def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
+    """Counts folded from the changes, and scores of the last checkpoint, equal those in batch.
+
+    The batch side reads cases and versions alone, never the changes.
+    """
+    folded = Casebook.of(
+        (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
+        for change in newest_changes(connection)
+    )
+    batch = Casebook.of(
+        (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
+        for case, _, _ in _stored_cases(connection, stream="reports")
+        for change in [case.change(origin="", taken_at=0.0)]
+    )
+    counts, scores, pairs = 0, 0, 0
+    datasets = sorted({*folded.datasets, *batch.datasets})
+    for dataset in datasets:
+        one, other = folded.table(dataset), batch.table(dataset)
+        pairs += len(other)
+        counts += _differences(_rows(one, {}), _rows(other, {}))
+        scores += _differences(
+            _stored_scores(connection, dataset), _rows(other, score(other, LIVE_METHODS))
+        )
+    figures = {
+        "cases": sum(batch.n_total(d) for d in datasets),
+        "pairs": pairs,
+        "counts_differing": counts,
+        "scores_differing": scores,
+    }
+    return Check("live equals rebuild equals batch", counts + scores, figures)
+
+
+def _stored_cases(
+    connection: Connection, stream: str | None = None
+) -> Iterator[tuple[Case, int, int]]:
+    """Each case with its versions, the id of the one that counts, and its revision."""
+    cases, versions = tables.cases, tables.versions
+    query = (
+        select(cases.c.newest, cases.c.revision, *versions.c)
+        .join(versions, versions.c.case_id == cases.c.id)
+        .order_by(versions.c.case_id)
+    )
+    if stream is not None:
+        query = query.where(cases.c.stream == stream)
+    rows = connection.execution_options(yield_per=5_000).execute(query)
+    for case_id, group in groupby(rows, key=lambda row: row.case_id):
+        case = Case(case_id)
+        newest = revision = 0
+        for row in group:
+            newest, revision = row.newest, row.revision
+            case.add(
+                Version(
+                    row.id,
+                    row.version,
+                    row.sort_key,
+                    row.content_hash,
+                    row.status,
+                    _change.decode(row.coded),
+                )
+            )
+        yield case, newest, revision
+
+
+def _rows(table: Any, columns: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, ...]]:
+    values = [nullable(column) for column in (*table.counts.values(), *columns.values())]
+    pairs = zip(table.product, table.event, strict=True)
+    return dict(zip(pairs, zip(*values, strict=True), strict=True))
+
+
+def _stored_scores(connection: Connection, dataset: str) -> dict[tuple[str, str], tuple[Any, ...]]:
+    table = tables.scores
+    names = ("n", "n_product", "n_event", "n_total", *tables.STATISTICS)
+    rows: Iterable[Any] = connection.execute(
+        select(table.c.product, table.c.event, *(table.c[name] for name in names)).where(
+            table.c.dataset == dataset
+        )
+    )
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+def _differences(
+    one: dict[tuple[str, str], tuple[Any, ...]], other: dict[tuple[str, str], tuple[Any, ...]]
+) -> int:
+    return sum(one.get(key) != other.get(key) for key in one.keys() | other.keys())
+
+
+def check_conservation(connection: Connection, log: Log, partitions: int) -> list[Check]:
+    """Of each stream: received against what became of it, each side counted on its own."""
+    laws = conservation(connection, in_flight(connection, log, partitions))
+    return [
+        Check(
+            f"conservation of {stream}",
+            abs(law.difference),
+            {"received": law.received, **law.disposed},
+        )
+        for stream, law in laws.items()
+    ]
+
+
+def verify(
+    connection: Connection, settings: Settings, log: Log, watchlist: Watchlist
+) -> list[Check]:
+    """Every check, in one snapshot."""
+    return [
+        *check_conservation(connection, log, settings.partitions()),
+        check_dispositions(connection),
+        check_sealed(connection),
+        check_newest(connection),
+        check_rebuild(connection, watchlist),
+    ]

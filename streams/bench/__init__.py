@@ -1,0 +1,1 @@
+"""Benchmarks: each figure beside something measured in the same run."""

@@ -1,0 +1,85 @@
+"""`ketavigil bench`: the benchmarks."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+
+from schemas.errors import InputError
+from streams.cli.options import as_json
+
+SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
+
+
+@click.command(short_help="Benchmarks, each against something in the same run.")
+@click.argument("section", type=click.Choice(SECTIONS))
+@click.option(
+    "--records",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(min=1000),
+    help="pipeline: reports that are imported.",
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), help="Runs a side: 3 of pipeline, 5 of detectors."
+)
+@click.option(
+    "--vigipy-repeats",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="detectors: runs of vigipy on 2.3 million pairs, at most --repeats.",
+)
+@click.option(
+    "--runs",
+    default=4000,
+    show_default=True,
+    type=click.IntRange(min=20),
+    help="truth: simulated runs of each setting.",
+)
+@click.option("--quick", is_flag=True, help="detectors: the smallest tables alone.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@as_json
+def command(
+    *,
+    section: str,
+    records: int,
+    repeats: int | None,
+    vigipy_repeats: int,
+    runs: int,
+    quick: bool,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Measure a section; exit 1 where a goal is missed.
+
+    pipeline: `import` of a file with the quality gate on, in turns with a bare loop that does the
+    same work without Faust or the log; then 200 records a second over HTTP, on top of that.
+
+    detectors: GPS with its prior, and PRR, ROR and IC with limits, in turns with vigipy 3.5.1 on
+    the same tables. vigipy is installed once, into an environment of its own in the user's cache
+    folder; where it cannot be, exit 2.
+
+    truth: simulated false alarms and detection of rules and sequential methods.
+    """
+    from streams.bench import detectors, pipeline, truth
+    from streams.bench.rows import text
+
+    with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
+        folder = Path(scratch)
+        if section == "pipeline":
+            rows = pipeline.run(folder, records, seed, repeats or 3)
+        elif section == "detectors":
+            rows = detectors.run(folder, seed, repeats or 5, vigipy_repeats, quick)
+        elif section == "truth":
+            rows = truth.run(runs, seed)
+        else:
+            raise InputError("not_built", f"the section {section} is not built yet")
+    if as_json:
+        print(msgspec.json.encode(rows).decode())
+    else:
+        print(truth.table(rows) if section == "truth" else "\n".join(text(row) for row in rows))
+    return 1 if any(row.met is False for row in rows) else 0

@@ -1,0 +1,84 @@
+"""`ketavigil user`: the people who sign in to the board."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from dashboards import people
+from streams.cli.options import as_json, deployment
+from streams.settings import Settings
+from streams.store.store import Store, open_store
+
+_name = click.option("--name", required=True, help="The name they sign in with.")
+
+
+@click.group(short_help="People who sign in to the board.")
+def command() -> None:
+    """People who sign in to the board."""
+
+
+@command.command()
+@deployment
+@_name
+@click.option("--role", required=True, type=click.Choice(people.ROLES), help="May do.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line.")
+@click.option("--link-only", is_flag=True, help="No password: they sign in by link.")
+def create(
+    settings: Settings, name: str, role: people.Role, password_stdin: bool, link_only: bool
+) -> None:
+    """Add a person; the password is asked for."""
+    if password_stdin and link_only:
+        raise click.UsageError("--password-stdin and --link-only exclude each other")
+    password: str | None = None
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif not link_only:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with _store(settings) as store:
+        people.create_user(store, name, role, password)
+
+
+@command.command("list")
+@deployment
+@as_json
+def list_(settings: Settings, as_json: bool) -> None:
+    """List people."""
+    with _store(settings) as store:
+        found = people.list_users(store)
+    if as_json:
+        print(json.dumps([{key: getattr(user, key) for key in user.__slots__} for user in found]))
+        return
+    for user in found:
+        print(f"{user.name}\t{user.role}\t{'disabled' if user.disabled_at else 'active'}")
+
+
+@command.command()
+@deployment
+@_name
+def disable(settings: Settings, name: str) -> None:
+    """End a person's access, and sign them out."""
+    with _store(settings) as store:
+        people.disable_user(store, name)
+
+
+@command.command()
+@deployment
+@_name
+def link(settings: Settings, name: str) -> None:
+    """Print the path of a link that signs a person in once, within twelve hours."""
+    with _store(settings) as store:
+        print(people.create_link(store, name))
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    store = open_store(settings.store)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,1 @@
+"""Files in, scores out, with no server: what `detect` and `backtest` read and write."""

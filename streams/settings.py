@@ -1,0 +1,107 @@
+"""Where the log and the store are, and what this deployment watches."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from schemas.errors import InputError
+from streams.log.base import Topic
+
+REPORTS, FOLLOWUPS, CHANGES, SIGNALS = "reports", "followups", "changes", "signals"
+
+# whose stored positions are whose: the agent that reads each stream, and the one of changes
+CONSUMERS: dict[str, str] = {"reports": "intake", "followups": "follow_up"}
+DETECT = "detect"
+
+ENVIRONMENT = "KETAVIGIL_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment.
+
+    `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
+    stand in its place where given. `watchlist`, `vocabulary` and `rules` are files that replace
+    (watchlist, rules) or extend (vocabulary) what is shipped.
+    """
+
+    data: Path | None = None
+    broker: str = ""
+    store: str = ""
+    watchlist: Path | None = None
+    vocabulary: Path | None = None
+    rules: Path | None = None
+
+    @classmethod
+    def read(
+        cls,
+        data: Path | None = None,
+        broker: str | None = None,
+        store: str | None = None,
+        **given: Path | None,
+    ) -> Settings:
+        """Settings from arguments, then `KETAVIGIL_*` of the environment, then defaults.
+
+        >>> settings = Settings.read(data=Path("d"))
+        >>> settings.broker, settings.store
+        ('sqlite:///d/log.db', 'sqlite:///d/store.db')
+        """
+
+        def environment(name: str) -> str | None:
+            return os.environ.get(ENVIRONMENT + name.upper()) or None
+
+        if data is None and (named := environment("data")):
+            data = Path(named)
+        broker = broker or environment("broker")
+        store = store or environment("store")
+        if data is None and not (broker and store):
+            data = Path("ketavigil-data")
+        values: dict[str, Path | None] = {
+            name: Path(named)
+            for name in ("watchlist", "vocabulary", "rules")
+            if (named := environment(name))
+        }
+        values |= {name: value for name, value in given.items() if value is not None}
+        for name in ("watchlist", "vocabulary", "rules"):
+            path = values.get(name)
+            if isinstance(path, Path) and not path.exists():
+                raise InputError("no_such_file", f"there is no {name} file {path}")
+        known = {field.name for field in fields(cls)}
+        return cls(
+            data=data,
+            broker=broker or f"sqlite:///{data}/log.db",
+            store=store or f"sqlite:///{data}/store.db",
+            **{name: value for name, value in values.items() if name in known},
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables from which another process reads the same settings."""
+        named = {
+            "data": self.data,
+            "broker": self.broker,
+            "store": self.store,
+            "watchlist": self.watchlist,
+            "vocabulary": self.vocabulary,
+            "rules": self.rules,
+        }
+        return {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
+
+    @property
+    def embedded(self) -> bool:
+        """Whether log and store are files of one machine."""
+        return self.broker.startswith("sqlite:") and self.store.startswith("sqlite:")
+
+    def partitions(self) -> int:
+        """Of the topics `reports` and `followups`: 4 embedded, 12 on Kafka."""
+        return 4 if self.broker.startswith("sqlite:") else 12
+
+    def topics(self) -> tuple[Topic, ...]:
+        """Every topic of this deployment."""
+        return (
+            Topic(REPORTS, self.partitions()),
+            Topic(FOLLOWUPS, self.partitions()),
+            Topic(CHANGES, 1),
+            Topic(SIGNALS, 1, compacted=True),
+        )

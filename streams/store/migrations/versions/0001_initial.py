@@ -1,0 +1,305 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# SQLite gives row ids only to INTEGER, PostgreSQL needs more than 32 bits for them
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Create every table."""
+    op.create_table(
+        "cases",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("report_id", sa.String(), nullable=False),
+        sa.Column("newest", ID, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
+        sa.UniqueConstraint("key", name=op.f("uq_cases_key")),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("case_id", ID, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("applied_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("position", "place", name=op.f("pk_changes")),
+    )
+    op.create_index(op.f("ix_changes_applied_at"), "changes", ["applied_at"], unique=False)
+    op.create_table(
+        "checkpoints",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("cases", sa.Integer(), nullable=False),
+        sa.Column("pairs", sa.Integer(), nullable=False),
+        sa.Column("configuration", sa.String(), nullable=False),
+        sa.Column("code_version", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_checkpoints")),
+    )
+    op.create_table(
+        "duplicates",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("version_id", ID, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicates")),
+    )
+    op.create_table(
+        "keys",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("revoked_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
+        sa.UniqueConstraint("hash", name=op.f("uq_keys_hash")),
+    )
+    op.create_index(op.f("ix_keys_name"), "keys", ["name"], unique=False)
+    op.create_table(
+        "links",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.Column("used_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_links")),
+    )
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "meters",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_meters")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    op.create_table(
+        "points",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("expected", sa.Float(), nullable=True),
+        sa.Column("prr", sa.Float(), nullable=True),
+        sa.Column("ic", sa.Float(), nullable=True),
+        sa.Column("ic025", sa.Float(), nullable=True),
+        sa.Column("ic975", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("dataset", "product", "event", "position", name=op.f("pk_points")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "positions",
+        sa.Column("consumer", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("log_id", sa.String(), nullable=False),
+        sa.Column("next_offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("consumer", "topic", "partition", name=op.f("pk_positions")),
+    )
+    op.create_table(
+        "quality",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("observed", sa.Float(), nullable=True),
+        sa.Column("limit", sa.Float(), nullable=True),
+        sa.Column("passed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quality")),
+    )
+    op.create_index("ix_quality_sender_at", "quality", ["sender", "at"], unique=False)
+    op.create_table(
+        "quality_batches",
+        sa.Column("result", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("result", name=op.f("pk_quality_batches")),
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=True),
+        sa.Column("report_id", sa.String(), nullable=True),
+        sa.Column("faults", sa.LargeBinary(), nullable=False),
+        sa.Column("held_at", sa.Float(), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+    )
+    op.create_index(op.f("ix_quarantine_code"), "quarantine", ["code"], unique=False)
+    op.create_table(
+        "records",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("request_index", sa.Integer(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column(
+            "taken_at",
+            sa.Float(),
+            nullable=False,
+        ),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
+        sa.UniqueConstraint(
+            "stream", "partition", "offset", "place", name=op.f("uq_records_stream")
+        ),
+    )
+    op.create_index("ix_records_sender_taken", "records", ["sender", "taken_at"], unique=False)
+    op.create_table(
+        "scores",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("n_product", sa.Integer(), nullable=False),
+        sa.Column("n_event", sa.Integer(), nullable=False),
+        sa.Column("n_total", sa.Integer(), nullable=False),
+        sa.Column("expected", sa.Float(), nullable=True),
+        sa.Column("prr", sa.Float(), nullable=True),
+        sa.Column("prr_lower", sa.Float(), nullable=True),
+        sa.Column("prr_upper", sa.Float(), nullable=True),
+        sa.Column("ror", sa.Float(), nullable=True),
+        sa.Column("ror_lower", sa.Float(), nullable=True),
+        sa.Column("ror_upper", sa.Float(), nullable=True),
+        sa.Column("rrr", sa.Float(), nullable=True),
+        sa.Column("chi2", sa.Float(), nullable=True),
+        sa.Column("chi2_yates", sa.Float(), nullable=True),
+        sa.Column("fisher_p", sa.Float(), nullable=True),
+        sa.Column("fisher_mid_p", sa.Float(), nullable=True),
+        sa.Column("ic", sa.Float(), nullable=True),
+        sa.Column("ic025", sa.Float(), nullable=True),
+        sa.Column("ic975", sa.Float(), nullable=True),
+        sa.Column("watched", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "product", "event", name=op.f("pk_scores")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_scores_watched"), "scores", ["watched"], unique=False)
+    op.create_table(
+        "sessions",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_sessions")),
+    )
+    op.create_table(
+        "signal_history",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("signal_id", ID, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signal_history")),
+    )
+    op.create_index(
+        op.f("ix_signal_history_signal_id"), "signal_history", ["signal_id"], unique=False
+    )
+    op.create_table(
+        "signal_rules",
+        sa.Column("signal_id", ID, autoincrement=False, nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("first_position", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", sa.Float(), nullable=False),
+        sa.Column("first_n", sa.Integer(), nullable=False),
+        sa.Column(
+            "data_date",
+            sa.String(),
+            nullable=True,
+        ),
+        sa.Column("data_n", sa.Integer(), nullable=True),
+        sa.Column("holds", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("signal_id", "rule", name=op.f("pk_signal_rules")),
+    )
+    op.create_table(
+        "signals",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("priority", sa.String(), nullable=False),
+        sa.Column("raised_position", sa.BigInteger(), nullable=False),
+        sa.Column("raised_at", sa.Float(), nullable=False),
+        sa.Column("changed_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signals")),
+        sa.UniqueConstraint("dataset", "product", "event", "kind", name=op.f("uq_signals_dataset")),
+    )
+    op.create_table(
+        "unmatched",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_unmatched")),
+    )
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=True),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("disabled_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
+    )
+    op.create_table(
+        "versions",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("case_id", ID, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=True),
+        sa.Column("information_date", sa.String(), nullable=False),
+        sa.Column("sort_key", sa.String(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("version_conflict", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("coded", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_versions")),
+    )
+    op.create_index(op.f("ix_versions_case_id"), "versions", ["case_id"], unique=False)
+    if op.get_bind().dialect.name == "postgresql":
+        for name in ("records", "cases"):
+            op.execute(f"CREATE SEQUENCE {name}_ids")
+
+
+def downgrade() -> None:
+    """There is nothing before the first schema."""
+    raise NotImplementedError("a store is never taken back behind its first schema")

@@ -1,0 +1,320 @@
+"""The tables of the store.
+
+`records` has one row for every record received; a row of `versions`, `duplicates` or `quarantine`
+says what became of it, and nothing else does: no counter is kept.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives row ids only to INTEGER, PostgreSQL needs more than 32 bits for them
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("consumer", String, primary_key=True, comment="intake, follow_up or detect"),
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("log_id", String, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("stream", String, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("place", Integer, nullable=False, comment="of the record in its envelope"),
+    Column("request_index", Integer, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("origin", String, nullable=False, comment="push or import"),
+    Column("taken_at", Float, nullable=False, comment="seconds since 1970, the gateway's clock"),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=True, comment="null: erased"),
+    Column("sealed_hash", LargeBinary, nullable=False),
+    UniqueConstraint("stream", "partition", "offset", "place"),
+    Index("ix_records_sender_taken", "sender", "taken_at"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", String, nullable=False, unique=True, comment="stream, sender, report id"),
+    Column("stream", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("report_id", String, nullable=False),
+    Column("newest", Id, nullable=False, comment="id of the version that counts"),
+    Column("revision", Integer, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False, comment="= records.id"),
+    Column("case_id", Id, nullable=False, index=True),
+    Column("version", BigInteger, nullable=True),
+    Column("information_date", String, nullable=False),
+    Column("sort_key", String, nullable=False, comment="of the information date"),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("status", String, nullable=False),
+    Column("version_conflict", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="canonical JSON, no narrative"),
+    Column("coded", LargeBinary, nullable=False, comment="MessagePack: a Change, see intake"),
+)
+
+duplicates = Table(
+    "duplicates",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False, comment="= records.id"),
+    Column("version_id", Id, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False, comment="= records.id"),
+    Column("stage", String, nullable=False, comment="gateway, quality or suite"),
+    Column("code", String, nullable=False, index=True),
+    Column("rule", String, nullable=True),
+    Column("report_id", String, nullable=True),
+    Column("faults", LargeBinary, nullable=False, comment="JSON: list of code, path, message"),
+    Column("held_at", Float, nullable=False),
+    Column("entry", LargeBinary, nullable=True, comment="MessagePack: as checked, unsealed part"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("owner", String, nullable=False, comment="consumer/topic/partition that wrote it"),
+    Column("topic", String, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="MessagePack: envelope.Change"),
+    Column("applied_at", Float, nullable=False, index=True),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("changes", Integer, nullable=False, comment="up to here"),
+    Column("cases", Integer, nullable=False),
+    Column("pairs", Integer, nullable=False),
+    Column("configuration", String, nullable=False, comment="hash of rules, vocabulary, watchlist"),
+    Column("code_version", String, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+STATISTICS = (
+    "expected",
+    "prr",
+    "prr_lower",
+    "prr_upper",
+    "ror",
+    "ror_lower",
+    "ror_upper",
+    "rrr",
+    "chi2",
+    "chi2_yates",
+    "fisher_p",
+    "fisher_mid_p",
+    "ic",
+    "ic025",
+    "ic975",
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("dataset", String, primary_key=True),
+    Column("product", String, primary_key=True),
+    Column("event", String, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("n_product", Integer, nullable=False),
+    Column("n_event", Integer, nullable=False),
+    Column("n_total", Integer, nullable=False),
+    *(Column(name, Float, nullable=True) for name in STATISTICS),
+    Column("watched", Boolean, nullable=False, index=True),
+    Column("position", BigInteger, nullable=False, comment="in changes, at which computed"),
+    sqlite_with_rowid=False,
+)
+
+points = Table(
+    "points",
+    metadata,
+    Column("dataset", String, primary_key=True),
+    Column("product", String, primary_key=True),
+    Column("event", String, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("expected", Float, nullable=True),
+    Column("prr", Float, nullable=True),
+    Column("ic", Float, nullable=True),
+    Column("ic025", Float, nullable=True),
+    Column("ic975", Float, nullable=True),
+    comment="a watched pair's score at each position at which its n changed",
+    sqlite_with_rowid=False,
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("dataset", String, nullable=False),
+    Column("product", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("kind", String, nullable=False, comment="screening, case_review or confirmed"),
+    Column("state", String, nullable=False, comment="new, ... (GVP Module IX)"),
+    Column("priority", String, nullable=False, comment="high or normal"),
+    Column("raised_position", BigInteger, nullable=False),
+    Column("raised_at", Float, nullable=False, comment="system time"),
+    Column("changed_at", Float, nullable=False, comment="newest evidence, system time"),
+    UniqueConstraint("dataset", "product", "event", "kind"),
+)
+
+signal_rules = Table(
+    "signal_rules",
+    metadata,
+    Column("signal_id", Id, primary_key=True, autoincrement=False),
+    Column("rule", String, primary_key=True),
+    Column("first_position", BigInteger, nullable=False),
+    Column("first_at", Float, nullable=False, comment="system time"),
+    Column("first_n", Integer, nullable=False),
+    Column("data_date", String, nullable=True, comment="when it first held, by the data's dates"),
+    Column("data_n", Integer, nullable=True),
+    Column("holds", Boolean, nullable=False, comment="at the position it was last looked at"),
+)
+
+signal_history = Table(
+    "signal_history",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("signal_id", Id, nullable=False, index=True),
+    Column("position", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("what", String, nullable=False),
+    Column("detail", Text, nullable=False, comment="JSON"),
+)
+
+quality = Table(
+    "quality",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("observed", Float, nullable=True),
+    Column("limit", Float, nullable=True),
+    Column("passed", Boolean, nullable=False),
+    Index("ix_quality_sender_at", "sender", "at"),
+)
+
+quality_batches = Table(
+    "quality_batches",
+    metadata,
+    Column("result", String, primary_key=True, comment="passed, flagged or error"),
+    Column("n", Integer, nullable=False),
+)
+
+unmatched = Table(
+    "unmatched",
+    metadata,
+    Column("kind", String, primary_key=True, comment="product or event"),
+    Column("name", String, primary_key=True),
+    Column("n", Integer, nullable=False, comment="accepted versions that name it"),
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("body", Text, nullable=False, comment="JSON"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("name", String, nullable=False, index=True, comment="the sender it belongs to"),
+    Column("role", String, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float, nullable=True),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("password_hash", String, nullable=True, comment="argon2id; null: by link only"),
+    Column("created_at", Float, nullable=False),
+    Column("disabled_at", Float, nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the cookie"),
+    Column("user", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the one-time token"),
+    Column("user", String, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float, nullable=True),
+)

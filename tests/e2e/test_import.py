@@ -1,0 +1,147 @@
+"""Real public records, imported: every one accounted for, and scored as `detect` scores them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment import Deployment, report
+from tests.support import shared
+
+
+def rows(data: Path, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(f"file:{data}/store.db?mode=ro", uri=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def scores(data: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The table of scores, read past the program."""
+    with sqlite3.connect(f"file:{data}/store.db?mode=ro", uri=True) as connection:
+        connection.row_factory = sqlite3.Row
+        found = connection.execute("SELECT * FROM scores WHERE dataset = 'spontaneous'")
+        return {(row["product"], row["event"]): dict(row) for row in found}
+
+
+def imported(deployment: Deployment, path: Path, *options: str) -> dict[str, Any]:
+    done = deployment.run("import", str(path), "--json", *options)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+@pytest.fixture(scope="module")
+def faers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, dict[str, Any]]:
+    path = shared("data/faers_2025q3/reports.csv")
+    deployment = Deployment(tmp_path_factory.mktemp("faers"))
+    return deployment, imported(deployment, path)
+
+
+def test_every_faers_report_is_accounted_for(faers: tuple[Deployment, dict[str, Any]]) -> None:
+    deployment, summary = faers
+    assert summary["received"] == 10_000
+    assert rows(deployment.data, "SELECT count(*) FROM records") == [(10_000,)]
+    found = deployment.verify()
+    assert [check["name"] for check in found["checks"] if not check["holds"]] == []
+    law = found["checks"][0]["figures"]
+    assert law["received"] == 10_000 == sum(n for name, n in law.items() if name != "received")
+
+
+def test_esketamine_with_dissociation_is_8_of_32(
+    faers: tuple[Deployment, dict[str, Any]],
+) -> None:
+    """SPRAVATO (31) and ESKETAMINE (1) are one product."""
+    pair = scores(faers[0].data)["esketamine", "Dissociation"]
+    assert (pair["n"], pair["n_product"], pair["n_total"]) == (8, 32, 10_000)
+
+
+def test_every_score_in_the_store_is_that_of_detect_to_the_bit(
+    faers: tuple[Deployment, dict[str, Any]], tmp_path: Path
+) -> None:
+    deployment, _ = faers
+    path, out = shared("data/faers_2025q3/reports.csv"), tmp_path / "scores.csv"
+    deployment.run("detect", "--input", str(path), "--output", str(out), "--groups")
+    with out.open(newline="") as file:
+        detected = {(row["product"], row["event"]): row for row in csv.DictReader(file)}
+    stored = scores(deployment.data)
+    assert stored.keys() == detected.keys()
+    assert len(stored) > 20_000
+    statistics = [
+        name for name in next(iter(stored.values())) if name in next(iter(detected.values()))
+    ]
+    assert {"n", "expected", "prr", "ror_lower", "chi2_yates", "ic025", "ic975"} <= set(statistics)
+    for pair, row in stored.items():
+        for name in set(statistics) - {"product", "event"}:
+            value = detected[pair][name]
+            assert (float(value) if value else None) == row[name], (pair, name)
+
+
+def test_rotashield_is_raised_on_the_day_of_the_third_report(tmp_path: Path) -> None:
+    path = shared("data/vaers_1998_1999/reports.csv.gz")
+    watchlist = tmp_path / "watchlist.toml"
+    watchlist.write_text('products = ["ROTAVIRUS (ROTASHIELD)"]\n')
+    deployment = Deployment(tmp_path / "data", KETAVIGIL_WATCHLIST=str(watchlist))
+    summary = imported(deployment, path)
+    assert summary["received"] == 22_227
+    held = rows(
+        deployment.data,
+        "SELECT r.rule, r.data_date, r.data_n FROM signal_rules r JOIN signals s "
+        "ON s.id = r.signal_id WHERE s.product LIKE '%ROTASHIELD%' "
+        "AND s.event = 'Intussusception'",
+    )
+    dates = {rule: (day, n) for rule, day, n in held}
+    assert dates["evans_prr"] == dates["ic025"] == ("1999-02-12", 3)
+    said = deployment.run(
+        "backtest",
+        "--input",
+        str(path),
+        "--product",
+        "ROTAVIRUS (ROTASHIELD)",
+        "--event",
+        "Intussusception",
+    ).stdout
+    backtest = {r["rule"]: (r["date"], r["n"]) for r in json.loads(said)["rules"]}
+    assert {rule: backtest[rule] for rule in dates} == dates
+    assert all(day < "1999-07-16" for day, _ in dates.values())
+    assert deployment.verify()["checks"][0]["figures"]["received"] == 22_227
+
+
+@pytest.mark.kafka
+def test_an_import_through_kafka_scores_as_one_through_sqlite(
+    tmp_path: Path, kafka_broker: str
+) -> None:
+    file = tmp_path / "reports.ndjson"
+    with file.open("w") as lines:
+        for i in range(3_000):
+            product = "Spravato" if i % 50 == 0 else f"Product {i % 17}"
+            term = "Dissociation" if i % 75 == 0 else f"Term {i % 29}"
+            one = report(
+                "archive",
+                f"K-{i // 2 if i % 10 == 0 else i}",
+                version=i,
+                products=[{"name": product, "role": "suspect"}],
+                reactions=[{"term": term}],
+            )
+            lines.write(json.dumps(one) + "\n")
+    kafka = Deployment(
+        tmp_path / "kafka",
+        KETAVIGIL_BROKER=f"kafka://{kafka_broker}",
+        KETAVIGIL_STORE=f"sqlite:///{tmp_path}/kafka/store.db",
+    )
+    embedded = Deployment(tmp_path / "embedded")
+    for deployment in (kafka, embedded):
+        summary = imported(deployment, file)
+        assert summary["received"] == 3_000
+        assert deployment.verify()["checks"][0]["holds"]
+
+    def comparable(deployment: Deployment) -> dict[tuple[str, str], dict[str, Any]]:
+        return {
+            pair: {k: v for k, v in row.items() if k != "position"}
+            for pair, row in scores(deployment.data).items()
+        }
+
+    assert comparable(kafka) == comparable(embedded)
+    assert len(comparable(kafka)) > 300

@@ -1,0 +1,124 @@
+"""A real Apache Kafka broker for tests: one node, KRaft, on loopback, from the published jars."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+VERSION = "4.1.0"
+_FETCHING, _STARTING, _STOPPING = 600.0, 120.0, 30.0  # seconds
+_JAVA = ("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>ketavigil.tests</groupId><artifactId>broker</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+    <version>{VERSION}</version>
+  </dependency></dependencies>
+</project>
+"""
+_SETTINGS = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.cleaner.backoff.ms=200
+log.initial.task.delay.ms=200
+"""
+
+
+class Unavailable(Exception):
+    """This machine lacks what the broker needs; the message says what."""
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """A broker whose data and output are in `folder`; yields host:port, and stops it at the end."""
+    jars = _jars()
+    port, controller = _free_port(), _free_port()
+    settings = folder / "server.properties"
+    settings.write_text(_SETTINGS.format(port=port, controller=controller, folder=folder))
+    java = (*_JAVA, "-cp", f"{jars}/*")
+    cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
+    format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
+    with (folder / "broker.out").open("w") as out:
+        subprocess.run(
+            (*java, *format_storage), stdout=out, stderr=out, check=True, timeout=_STARTING
+        )
+        broker = subprocess.Popen((*java, "kafka.Kafka", str(settings)), stdout=out, stderr=out)
+        try:
+            _wait(broker, port, folder)
+            yield f"127.0.0.1:{port}"
+        finally:
+            broker.terminate()
+            try:
+                broker.wait(_STOPPING)
+            except subprocess.TimeoutExpired:
+                broker.kill()
+                broker.wait()
+
+
+def _jars() -> Path:
+    for tool in ("java", "mvn"):
+        if shutil.which(tool) is None:
+            raise Unavailable(f"{tool} is not installed, so there is no Kafka broker to test with")
+    default = Path(__file__).parents[1] / ".cache"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or default) / "kafka" / VERSION
+    done = cache / "complete"
+    if not done.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "pom.xml").write_text(_POM)
+        fetched = subprocess.run(
+            ("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={cache}/jars"),
+            cwd=cache,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_FETCHING,
+        )
+        if fetched.returncode:
+            raise Unavailable(f"Maven cannot fetch Kafka {VERSION}: {fetched.stdout[-500:]}")
+        done.touch()
+    return cache / "jars"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait(broker: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    from kafka import KafkaAdminClient
+
+    deadline = time.monotonic() + _STARTING
+    while time.monotonic() < deadline and broker.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            patience = int(_STARTING * 1000)
+            with KafkaAdminClient(
+                bootstrap_servers=f"127.0.0.1:{port}", bootstrap_timeout_ms=patience
+            ) as admin:
+                admin.list_topics()
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"no Kafka broker on {port}: {(folder / 'broker.out').read_text()[-2000:]}")

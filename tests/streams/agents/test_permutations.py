@@ -1,0 +1,122 @@
+"""The same versions, repeats and nullifications, in any order and any lots, count the same."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from detectors import rules
+from schemas.envelope import VERSION, Change, Changes, Entry, Envelope, decode_changes
+from schemas.record import check
+from schemas.vocabulary import Vocabulary, Watchlist
+from streams.agents.detector import Detector
+from streams.agents.disposal import Disposal, Taken
+from streams.sealing import Sealer
+from streams.store import tables
+from streams.store.conservation import conservation
+from streams.store.store import bind_log, open_store
+from tests.deployment import report
+
+LOG = "the log of this test"
+TAKEN = datetime(2026, 1, 1, tzinfo=UTC)
+SEALER = Sealer(bytes(32))
+VOCABULARY = Vocabulary.load()
+
+one_version = st.builds(
+    lambda case, version, day, product, term, status: report(
+        "clinic",
+        f"R-{case}",
+        version=version,
+        received_at=f"2025-03-{day:02d}",
+        products=[{"name": product, "role": "suspect"}],
+        reactions=[{"term": term}],
+        status=status,
+    ),
+    st.integers(0, 5),
+    st.none() | st.integers(1, 3),
+    st.integers(1, 9),
+    st.sampled_from(["Spravato", "Ketalar", "sertraline"]),
+    st.sampled_from(["Dissociation", "Nausea", "Cystitis"]),
+    st.sampled_from(["active", "active", "active", "nullified"]),
+)
+
+
+def entry(index: int, record: dict[str, Any]) -> Entry:
+    raw = json.dumps(record).encode()
+    found = check("reports", raw, sender="clinic", taken_at=TAKEN)
+    sealed = SEALER.seal(raw)
+    return Entry(
+        index,
+        "clinic",
+        "push",
+        TAKEN.timestamp(),
+        *sealed,
+        found.record_id,
+        found.version,
+        found.status,
+        found.information_date,
+        found.content_hash,
+        found.body,
+    )
+
+
+def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
+    """Scores, counted cases and conservation after some lots of records."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"sqlite:///{Path(folder)}/store.db")
+        with store.write() as connection:
+            bind_log(connection, "intake", LOG, {("reports", 0): 10**6})
+            bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
+        disposal = Disposal("reports", store, VOCABULARY, LOG)
+        for offset, lot in enumerate(lots):
+            records = tuple(entry(i, record) for i, record in enumerate(lot))
+            disposal.dispose([Taken(0, offset, Envelope(VERSION, "reports", records))])
+        detector = Detector(store, VOCABULARY, Watchlist.load(None), rules.read(), LOG)
+        with store.read() as connection:
+            sent = connection.scalars(select(tables.outbox.c.value).order_by(tables.outbox.c.id))
+            batch = [decode_changes(value) for value in sent]
+        batch.append(Changes(VERSION, (Change("checkpoint", reason="test"),)))
+        detector.apply(list(enumerate(batch)))
+        scores, versions, cases = tables.scores, tables.versions, tables.cases
+        with store.read() as connection:
+            law = conservation(connection, {})["reports"]
+            scored = [
+                row[:-1] for row in connection.execute(select(scores).order_by(*scores.primary_key))
+            ]
+            counted = connection.execute(
+                select(cases.c.report_id, versions.c.content_hash)
+                .join(versions, versions.c.id == cases.c.newest)
+                .order_by(cases.c.report_id)
+            ).all()
+        store.close()
+    assert law.holds
+    assert law.received == sum(map(len, lots))
+    return scored, counted, {k: law.disposed[k] for k in ("counted", "nullified")}
+
+
+def cut(records: list[dict[str, Any]], chance: random.Random) -> list[list[dict[str, Any]]]:
+    """The records in lots of any size."""
+    lots = []
+    while records:
+        size = chance.randint(1, len(records))
+        lots.append(records[:size])
+        records = records[size:]
+    return lots
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(one_version, min_size=1, max_size=14), st.randoms(use_true_random=False))
+def test_any_permutation_counts_the_same(
+    records: list[dict[str, Any]], chance: random.Random
+) -> None:
+    shuffled = records + chance.choices(records, k=len(records) // 2)
+    chance.shuffle(shuffled)
+    assert outcome(cut(shuffled, chance)) == outcome([records])

@@ -1,0 +1,112 @@
+"""`ketavigil key` and `ketavigil user`."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from dashboards.people import check_password, link_holds
+from streams.cli import main
+from streams.gateway.keys import Keyring
+from streams.settings import Settings
+from streams.store.store import open_store
+
+PASSWORD = "correct horse battery"
+
+
+def _main(data: Path, *arguments: str) -> int:
+    return main([*arguments[:2], "--data", str(data), *arguments[2:]])
+
+
+def test_a_key_is_printed_once_and_works_until_it_is_revoked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(tmp_path, "key", "create", "--name", "clinic-a") == 0
+    key = capsys.readouterr().out.strip()
+    store = open_store(Settings.read(data=tmp_path).store)
+    found = Keyring(store).find(key)
+    assert found is not None
+    assert (found.name, found.role) == ("clinic-a", "registry")
+
+    assert _main(tmp_path, "key", "list") == 0
+    listed = capsys.readouterr().out
+    assert "clinic-a\tregistry\t" in listed
+    assert listed.endswith("in use\n")
+    assert key not in listed
+
+    assert _main(tmp_path, "key", "revoke", "1") == 0
+    assert Keyring(store).find(key) is None
+    store.close()
+    assert _main(tmp_path, "key", "list", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["revoked_at"] >= row["created_at"]
+    assert _main(tmp_path, "key", "revoke", "1") == 2
+    assert capsys.readouterr().err == "ketavigil: no_such_key: there is no key 1 in use\n"
+
+
+def test_a_key_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(tmp_path, "key", "create", "--name", "r", "--role", "officer", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.keys() == {"name", "role", "key"}
+    assert (found["name"], found["role"]) == ("r", "officer")
+
+
+@pytest.mark.parametrize("arguments", [["--name", "import:x"], [], ["--name", "a", "--role", "x"]])
+def test_bad_usage_of_key_ends_with_2_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert _main(tmp_path, "key", "create", *arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_person_with_a_password_from_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\nmore\n"))
+    create = ("user", "create", "--name", "Ann", "--role", "officer")
+    assert _main(tmp_path, *create, "--password-stdin") == 0
+    store = open_store(Settings.read(data=tmp_path).store)
+    assert check_password(store, "Ann", PASSWORD)
+    assert _main(tmp_path, *create, "--link-only") == 2
+    assert "user_exists" in capsys.readouterr().err
+
+    assert _main(tmp_path, "user", "list") == 0
+    assert capsys.readouterr().out == "Ann\tofficer\tactive\n"
+    assert _main(tmp_path, "user", "disable", "--name", "Ann") == 0
+    assert not check_password(store, "Ann", PASSWORD)
+    store.close()
+    assert _main(tmp_path, "user", "list", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["disabled_at"] is not None
+
+
+def test_a_person_by_link_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    create = ("user", "create", "--name", "Ann", "--role", "admin", "--link-only")
+    assert _main(tmp_path, *create) == 0
+    assert _main(tmp_path, "user", "link", "--name", "Ann") == 0
+    path = capsys.readouterr().out.strip()
+    store = open_store(Settings.read(data=tmp_path).store)
+    assert link_holds(store, path.removeprefix("/sign-in/"))
+    assert not check_password(store, "Ann", "")
+    store.close()
+
+
+@pytest.mark.parametrize("password", ["short", ""])
+def test_a_weak_password_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(password))
+    create = ("user", "create", "--name", "Ann", "--role", "officer", "--password-stdin")
+    assert _main(tmp_path, *create) == 2
+    assert "weak_password" in capsys.readouterr().err
+
+
+def test_a_role_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(tmp_path, "user", "create", "--name", "Ann", "--link-only") == 2
+    assert "--role" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Tests of the files that `detect` and `backtest` read and write."""

@@ -1,0 +1,225 @@
+"""The one check of who is asking, which every request passes."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Final, Literal
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboards.people import ROLES, Viewer, viewer_of
+from streams.store.store import Store
+
+logger = logging.getLogger("ketavigil.web")
+
+COOKIE = "ketavigil_session"
+
+Who = Literal["anyone", "key"] | frozenset[str]
+ANYONE: Final = "anyone"
+BY_KEY: Final = "key"  # the gateway checks the sender's key itself
+PEOPLE = frozenset[str](ROLES)
+
+# Every route of the web process, and who may use it; what is not here is denied to all.
+# /metrics holds no patient data, only counts and pairs, and Prometheus has no session.
+TABLE: dict[str, Who] = {
+    "/healthz": ANYONE,
+    "/readyz": ANYONE,
+    "/metrics": ANYONE,
+    "/static": ANYONE,
+    "/sign-in": ANYONE,
+    "/sign-in/{token}": ANYONE,
+    "/sign-out": PEOPLE,
+    "/v1/openapi.json": ANYONE,
+    "/v1/reports": BY_KEY,
+    "/v1/followups": BY_KEY,
+    "/v1/receipts/{receipt_id}": BY_KEY,
+    "/": PEOPLE,
+    "/events": PEOPLE,
+    "/health": PEOPLE,
+    "/signals/{number:int}": PEOPLE,
+    "/signals/{number:int}/cases.csv": PEOPLE,
+    "/demo": PEOPLE,
+}
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # not no-referrer: browsers would then send "Origin: null" with our own forms
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORM = 64 << 10  # bytes that a form of the board may have
+
+
+class Access:
+    """ASGI middleware: finds the route, asks the table, and lets through or answers itself.
+
+    A request that passes has `request.state.viewer` where somebody signed in. It also puts the
+    security headers on every answer, and writes the log of requests: the route's pattern, never
+    the path or the query, since those can hold tokens.
+    """
+
+    def __init__(self, app: ASGIApp, store: Store, table: Mapping[str, Who] = TABLE) -> None:
+        self._app, self._store, self._table = app, store, table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 0
+        pattern = pattern_of(scope["app"].routes, scope)
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _secure(MutableHeaders(scope=message), scope, self._table.get(pattern or ""))
+            await send(message)
+
+        try:
+            await self._dispatch(pattern, scope, receive, sending)
+        except Exception as error:
+            # no message and no values: they can hold what a record says
+            frames = traceback.extract_tb(error.__traceback__)
+            places = " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames))
+            logger.error("%s at %s", type(error).__name__, places)
+            if not status:
+                await PlainTextResponse("An error of this server.", 500)(scope, receive, sending)
+        finally:
+            milliseconds = 1000 * (time.monotonic() - began)
+            # what programs ask all the time is said only where it fails
+            quiet = status < 400 and not isinstance(self._table.get(pattern or ""), frozenset)
+            logger.log(
+                logging.DEBUG if quiet else logging.INFO,
+                "%s %s %d %.0f ms",
+                scope["method"],
+                pattern or "(none)",
+                status,
+                milliseconds,
+            )
+
+    async def _dispatch(
+        self, pattern: str | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request = Request(scope, receive)
+        if pattern is None and scope["path"].startswith("/v1/"):
+            content = {"code": "no_such_route", "message": "there is no such route"}
+            await JSONResponse(content, 404)(scope, receive, send)
+            return
+        who = self._table.get(pattern) if pattern is not None else PEOPLE
+        scope.setdefault("state", {})["viewer"] = None
+        refusal: Response | None = None
+        if who is None:
+            refusal = PlainTextResponse("This route is not open to anyone.", 403)
+        elif isinstance(who, frozenset):
+            viewer = await self._viewer(request)
+            scope["state"]["viewer"] = viewer
+            if viewer is None:
+                refusal = _sign_in_first(request)
+            elif viewer.role not in who:
+                refusal = PlainTextResponse("Your role may not do this.", 403)
+            elif scope["method"] not in _SAFE:
+                receive, refusal = await _check_form(request, viewer)
+        elif who == ANYONE and scope["method"] not in _SAFE and not same_origin(request.headers):
+            refusal = PlainTextResponse("This form came from another site.", 403)
+        await (refusal or self._app)(scope, receive, send)
+
+    async def _viewer(self, request: Request) -> Viewer | None:
+        token = request.cookies.get(COOKIE)
+        return await run_in_threadpool(viewer_of, self._store, token) if token else None
+
+
+def viewer(request: HTTPConnection) -> Viewer | None:
+    """Who is signed in on a request that has passed."""
+    found: Viewer | None = getattr(request.state, "viewer", None)
+    return found
+
+
+def pattern_of(routes: list[BaseRoute], scope: Scope) -> str | None:
+    """The path of the route that will answer, as it was declared; None where there is none."""
+    partial = None
+    for route in routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE and isinstance(route, (Route, Mount)):
+            if match is Match.FULL:
+                return route.path
+            partial = partial or route.path
+    return partial
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a form came from our own pages, as far as the browser tells.
+
+    Programs that are no browser send neither header; they hold no one's cookie either.
+    """
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        return False
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def _sign_in_first(request: Request) -> Response:
+    headers = request.headers
+    page = "text/html" in headers.get("accept", "") and "hx-request" not in headers
+    if request.method == "GET" and page:
+        query = f"?next={quote(request.url.path)}" if request.url.path != "/" else ""
+        return RedirectResponse(f"/sign-in{query}", 303)
+    return PlainTextResponse("Sign in first.", 401, {"hx-redirect": "/sign-in"})
+
+
+async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Response | None]:
+    """Refuse a form that another site made the browser send; else the body, to be read again."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM:
+            return request.receive, PlainTextResponse("The form is too large.", 413)
+    given = request.headers.get("x-csrf-token", "")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not given and kind == "application/x-www-form-urlencoded":
+        given = parse_qs(body.decode("utf-8", "replace")).get("csrf", [""])[0]
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await request.receive()
+        sent = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    if not same_origin(request.headers) or not hmac.compare_digest(
+        given.encode(), viewer.csrf.encode()
+    ):
+        return again, PlainTextResponse("This form is not from a page of yours; reload it.", 403)
+    return again, None
+
+
+def _secure(headers: MutableHeaders, scope: Scope, who: Who | None) -> None:
+    for name, value in HEADERS.items():
+        headers[name] = value
+    if scope.get("scheme") == "https":
+        headers["strict-transport-security"] = "max-age=31536000"
+    if isinstance(who, frozenset) and "cache-control" not in headers:
+        headers["cache-control"] = "no-store"

@@ -1,0 +1,184 @@
+"""The safety officer's board: signals, one signal, the data's health; rendered here, live by SSE.
+
+It reads the store and the ends of the log, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Hashable
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from dashboards.board import assets, cases, picture, signals
+from dashboards.board.computed import Cells, explained
+from dashboards.board.health import health
+from dashboards.board.moment import Note, notes, read_moment
+from dashboards.board.news import News, Rendered
+from dashboards.board.pages import environment, http_error, respond
+from dashboards.board.signals import Filters
+from dashboards.lag import Lag
+from detectors.coding import base
+from detectors.rules import Rule, read
+from streams.log import open_log
+from streams.log.base import Log
+from streams.settings import Settings
+from streams.store.store import Store
+
+__all__ = ["environment", "http_error", "respond", "routes"]
+
+NOTING = 2.0  # seconds between looks at what waits, while somebody listens
+
+
+def routes(store: Store, settings: Settings, log: Log | None = None) -> list[BaseRoute]:
+    """The pages `/`, `/signals/{number}`, `/health`, the events that keep them live, `/static`.
+
+    `log` is read only; without one the log of the settings is opened.
+    """
+    board = _Board(store, settings, log or open_log(settings.broker))
+    return [
+        Route("/", board.signals),
+        Route("/events", board.events),
+        Route("/signals/{number:int}", board.signal),
+        Route("/signals/{number:int}/cases.csv", board.cases_csv),
+        Route("/health", board.health),
+        assets.mount(),
+    ]
+
+
+class _Board:
+    def __init__(self, store: Store, settings: Settings, log: Log) -> None:
+        self._store = store
+        self._lag = Lag(log, settings.partitions())
+        text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
+        self._rules: dict[str, Rule] = {rule.name: rule for rule in read(text)}
+        self._news = News(self._look, self._render)
+        self._noted: list[Note] = []
+        self._noted_at = -NOTING
+
+    def signals(self, request: Request) -> Response:
+        """The list of signals."""
+        filters = Filters.of(request.query_params)
+        context = self._listed(filters)
+        rest = {"since": context["id"]}
+        events = "/events?" + "&".join(filter(None, (filters.query(), urlencode(rest))))
+        return respond(request, "signals.html", events=events, **context)
+
+    async def events(self, request: Request) -> Response:
+        """News of the list of signals, for as long as the page is open."""
+        filters = Filters.of(request.query_params)
+        last = request.headers.get("last-event-id") or request.query_params.get("since")
+        return StreamingResponse(
+            self._news.listen(filters, last),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+
+    def signal(self, request: Request) -> Response:
+        """One signal."""
+        before = request.query_params.get("before", "")
+        with self._store.read() as connection:
+            signal = signals.one(connection, request.path_params["number"])
+            if signal is None:
+                raise HTTPException(404, "There is no such signal.")
+            pair = (signal.row.dataset, signal.row.product, signal.row.event)
+            listing = cases.page(
+                connection,
+                pair,
+                int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+            )
+            context = {
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+                "strata": signals.strata(connection, signal),
+                "history": signals.history(connection, signal.row.id),
+            }
+        score = signal.score
+        label = f"IC of {signal.row.product} with {signal.row.event}"
+        return respond(
+            request,
+            "signal.html",
+            signal=signal,
+            cells=score and Cells.of(*(score[n] for n in ("n", "n_product", "n_event", "n_total"))),
+            statistics=explained(score) if score else [],
+            plot=picture.large(signal.points, label),
+            points=picture.binned(signal.points)[::-1],
+            rules=self._rules,
+            base=base(signal.row.product),
+            listing=listing,
+            before=before,
+            **context,
+        )
+
+    def cases_csv(self, request: Request) -> Response:
+        """The line listing of one signal, whole."""
+        number = request.path_params["number"]
+        with self._store.read() as connection:
+            signal = signals.one(connection, number)
+            if signal is None:
+                raise HTTPException(404, "There is no such signal.")
+            pair = (signal.row.dataset, signal.row.product, signal.row.event)
+            text = cases.as_csv(cases.cases(connection, pair))
+            position = read_moment(connection).position
+        name = f"signal-{number}-cases-at-{position}.csv"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    def health(self, request: Request) -> Response:
+        """The health of the data."""
+        with self._store.read() as connection:
+            return respond(
+                request,
+                "health.html",
+                moment=read_moment(connection),
+                notes=notes(connection, self._lag),
+                health=health(connection, self._lag),
+            )
+
+    def _listed(self, filters: Filters) -> dict[str, object]:
+        with self._store.read() as connection:
+            moment = read_moment(connection)
+            found = signals.listed(connection, filters)
+            said = notes(connection, self._lag)
+            counted = signals.counted(connection) if not found.total else None
+        # a note can change while nothing is counted, just because it is not
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()[:6]
+        pictures = {
+            signal.row.id: picture.small(signal.points, f"{signal.row.product}, {signal.row.event}")
+            for signal in found.signals
+        }
+        return {
+            "id": f"{moment}.{digest}",
+            "moment": moment,
+            "now": time.time(),
+            "notes": said,
+            "filters": filters,
+            "page": found,
+            "pictures": pictures,
+            "rules": self._rules,
+            "counted": counted,
+        }
+
+    def _look(self) -> object:
+        with self._store.read() as connection:
+            # the ends of a log may be on another machine
+            if (now := time.monotonic()) > self._noted_at + NOTING:
+                self._noted, self._noted_at = notes(connection, self._lag), now
+            return read_moment(connection), tuple(self._noted)
+
+    def _render(self, view: Hashable) -> Rendered:
+        assert isinstance(view, Filters)
+        context = self._listed(view) | {"oob": True}
+        pages = environment()
+        return Rendered(
+            str(context["id"]),
+            tuple(
+                (name, pages.get_template(f"live/{name}.html").render(context))
+                for name in ("signals", "raised", "moment")
+            ),
+        )

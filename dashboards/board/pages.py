@@ -1,0 +1,160 @@
+"""How pages are made: templates, how numbers and times are written, and errors as pages."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+_HERE = Path(__file__).parent
+
+DISPOSITIONS = {
+    "counted": "counted",
+    "superseded": "superseded by a newer version",
+    "nullified": "nullified by the sender",
+    "duplicate": "sent again",
+    "quarantined": "in quarantine",
+    "in_flight": "in flight",
+}
+RULES = {"ic025": "IC025", "eb05": "EB05", "evans_prr": "PRR, Evans", "ror025": "ROR lower limit"}
+STATES = {
+    "first_held": "rule held for the first time",
+    "holds_again": "rule holds again",
+    "holds_no_longer": "rule holds no longer",
+    "held_on_a_day_gone_by": "rule held on an earlier day, by the data's dates",
+}
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates of the board, escaping everything."""
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {
+        "count": count,
+        "decimal": decimal,
+        "when": when,
+        "span": span,
+        "event": event,
+        "words": words,
+        "rule": rule,
+    }
+    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
+    return pages
+
+
+def respond(request: Request, template: str, status: int = 200, /, **context: Any) -> Response:
+    """A page with who is signed in; it needs `moment` for its footer where that is known."""
+    given = {
+        "request": request,
+        "viewer": getattr(request.state, "viewer", None),
+        "moment": None,
+        "demo": any(getattr(route, "path", "") == "/demo" for route in request.app.routes),
+        "now": time.time(),
+        "version": version("ketavigil"),
+    }
+    html = environment().get_template(template).render(given | context)
+    return HTMLResponse(html, status)
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """An HTTP error in the style of the board."""
+    assert isinstance(error, HTTPException)
+    page = respond(request, "error.html", error.status_code, detail=error.detail)
+    page.headers.update(error.headers or {})
+    return page
+
+
+def count(value: int | None) -> str:
+    """A count with thousands apart.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return "–" if value is None else f"{value:,}"
+
+
+def decimal(value: float | None, digits: int = 2) -> str:
+    """A number with so many decimals, large ones with fewer; a dash where there is none.
+
+    >>> decimal(-0.254), decimal(1234.5), decimal(48.257), decimal(None)
+    ('−0.25', '1,234', '48.3', '–')
+    """
+    if value is None:
+        return "–"
+    shown = digits if abs(value) < 10 else min(digits, 1) if abs(value) < 1000 else 0
+    text = f"{value:,.{shown}f}"
+    return text.replace("-", "−")
+
+
+def when(at: float | None, to: str = "seconds") -> Markup:
+    """A system time, in UTC to the second or the minute.
+
+    >>> when(0.0)
+    Markup('<time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00:00</time>')
+    """
+    if at is None:
+        return Markup("–")
+    moment = datetime.fromtimestamp(at, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        moment.strftime("%Y-%m-%d %H:%M:%S" if to == "seconds" else "%Y-%m-%d %H:%M"),
+    )
+
+
+def span(seconds: float | None) -> str:
+    """A duration in the largest unit that leaves two or more.
+
+    >>> span(45), span(3 * 3600), span(200_000), span(None)
+    ('45 s', '3 h', '56 h', '–')
+    """
+    if seconds is None:
+        return "–"
+    for size, unit in ((86_400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        limit = size * (3 if unit == "d" else 2)
+        if seconds >= limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 2 else f"{seconds:.2f} s"
+
+
+def event(name: str) -> str:
+    """An event for people: a group of terms says that it is one.
+
+    >>> event("group:urinary"), event("Cystitis")
+    ('Urinary (group of terms)', 'Cystitis')
+    """
+    if not name.startswith("group:"):
+        return name
+    return f"{words(name.removeprefix('group:')).capitalize()} (group of terms)"
+
+
+def rule(name: str) -> str:
+    """A rule's name, short; its title stands on the page of a signal.
+
+    >>> rule("ror025"), rule("our_own")
+    ('ROR lower limit', 'our own')
+    """
+    return RULES.get(name, words(name))
+
+
+def words(name: str) -> str:
+    """An identifier as words.
+
+    >>> words("case_review")
+    'case review'
+    """
+    return name.replace("_", " ")

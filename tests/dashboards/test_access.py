@@ -1,0 +1,382 @@
+"""Who may see what: the table, the sign-in, the forms, the headers."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from dashboards import people, sign_in
+from dashboards.access import ANYONE, COOKIE, PEOPLE, TABLE, Access, viewer
+from schemas.errors import InputError
+from streams.store import tables
+from streams.store.store import Store, open_store
+from tests.streams.gateway.serving import running
+
+PASSWORD = "correct horse battery"
+PAGE = {"accept": "text/html,*/*;q=0.8"}
+
+
+@dataclass
+class Site:
+    """A small board behind the real check."""
+
+    url: str
+    store: Store
+
+    def client(self) -> httpx.Client:
+        """A browser with cookies of its own."""
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=20)
+
+    @contextmanager
+    def signed_in(self, name: str = "Ann") -> Iterator[httpx.Client]:
+        """A browser in which somebody has signed in."""
+        with self.client() as client:
+            assert client.post(people.create_link(self.store, name)).status_code == 303
+            yield client
+
+
+async def _show(request: Request) -> Response:
+    seen = viewer(request)
+    return JSONResponse({"name": seen and seen.name, "csrf": seen and seen.csrf})
+
+
+async def _note(request: Request) -> Response:
+    return PlainTextResponse((await request.body()).decode())
+
+
+async def _broken(request: Request) -> Response:
+    raise ValueError("the patient is Jane Doe")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A site with pages for all, for some and for nobody."""
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    table = TABLE | {
+        "/notes": PEOPLE,
+        "/admin": frozenset({"admin"}),
+        "/broken": ANYONE,
+        "/files": ANYONE,
+    }
+    app = Starlette(
+        routes=[
+            Route("/", _show),
+            Route("/healthz", _show),
+            Route("/notes", _note, methods=["POST", "DELETE"]),
+            Route("/admin", _show),
+            Route("/broken", _broken),
+            Route("/forgotten/{id}", _show),
+            Mount("/files", routes=[Route("/{name}", _show)]),
+            *sign_in.routes(store),
+        ],
+        middleware=[Middleware(Access, store=store, table=table)],
+    )
+    with running(app) as url:
+        yield Site(url, store)
+    store.close()
+
+
+def _csrf(client: httpx.Client) -> str:
+    return str(client.get("/").json()["csrf"])
+
+
+def test_nobody_sees_a_page_without_signing_in(site: Site) -> None:
+    with site.client() as client:
+        page = client.get("/", headers=PAGE)
+        assert (page.status_code, page.headers["location"]) == (303, "/sign-in")
+        deep = client.get("/admin", headers=PAGE)
+        assert deep.headers["location"] == "/sign-in?next=/admin"
+        assert client.get("/", headers={"accept": "text/event-stream"}).status_code == 401
+        part = client.get("/", headers=PAGE | {"hx-request": "true"})
+        assert (part.status_code, part.headers["hx-redirect"]) == (401, "/sign-in")
+        assert client.post("/notes", data={"text": "x"}).status_code == 401
+        assert client.get("/no-such-page", headers=PAGE).status_code == 303
+        assert client.get("/no-such-page").status_code == 401
+
+
+def test_a_route_that_is_not_in_the_table_is_open_to_nobody(site: Site) -> None:
+    with site.signed_in() as client:
+        assert client.get("/forgotten/1").status_code == 403
+    with site.client() as client:
+        assert client.get("/forgotten/1").status_code == 403
+
+
+def test_public_routes_are_open(site: Site) -> None:
+    with site.client() as client:
+        assert client.get("/healthz").json()["name"] is None
+        assert client.get("/files/board.css").status_code == 200
+
+
+def test_a_role_sees_what_the_table_gives_it(site: Site) -> None:
+    people.create_user(site.store, "Root", "admin")
+    with site.signed_in("Root") as client:
+        assert client.get("/admin").json()["name"] == "Root"
+    with site.signed_in("Ann") as client:
+        assert client.get("/admin").status_code == 403
+        assert client.get("/").json()["name"] == "Ann"
+        assert client.get("/no-such-page").status_code == 404
+
+
+def test_a_link_signs_in_once_and_looking_does_not_use_it_up(site: Site) -> None:
+    link = people.create_link(site.store, "Ann")
+    with site.client() as client:
+        for _ in range(3):  # scanners look at links
+            looked = client.get(link)
+            assert looked.status_code == 200
+            assert '<form method="post"' in looked.text
+            assert COOKIE not in client.cookies
+        used = client.post(link)
+        assert (used.status_code, used.headers["location"]) == (303, "/")
+        assert client.get("/").json()["name"] == "Ann"
+    with site.client() as other:
+        assert other.get(link).status_code == 410
+        assert other.post(link).status_code == 410
+        assert other.get("/").status_code == 401
+        assert other.post("/sign-in/made-up").status_code == 410
+
+
+def test_a_link_that_is_too_old_signs_nobody_in(site: Site) -> None:
+    link = people.create_link(site.store, "Ann")
+    with site.store.write() as connection:
+        connection.execute(update(tables.links).values(expires_at=time.time() - 1))
+    with site.client() as client:
+        assert client.post(link).status_code == 410
+        assert client.get("/").status_code == 401
+
+
+def test_name_and_password_sign_in(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    with site.client() as client:
+        assert 'name="password"' in client.get("/sign-in").text
+        fields = {"name": "Ann", "password": PASSWORD, "next": "/admin"}
+        answer = client.post("/sign-in", data=fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+        assert client.get("/").json()["name"] == "Ann"
+        cookie = answer.headers["set-cookie"]
+    for attribute in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=43200"):
+        assert attribute in cookie
+    assert "Secure" not in cookie  # over http on loopback it would never come back
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("Ann", "wrong horse battery"), ("Bob", PASSWORD), ("Eve", ""), ("", "")]
+)
+def test_a_wrong_name_and_a_wrong_password_look_the_same(
+    site: Site, name: str, password: str
+) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    people.create_user(site.store, "Eve", "officer")
+    with site.client() as client:
+        answer = client.post("/sign-in", data={"name": name, "password": password})
+        assert answer.status_code == 401
+        assert "Name or password is wrong." in answer.text
+        assert COOKIE not in client.cookies
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+
+    def took(name: str) -> float:
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            assert not people.check_password(site.store, name, "wrong horse battery")
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    took("nobody")
+    known, unknown = took("Ann"), took("nobody")
+    assert known / 2 < unknown < known * 2
+
+
+def test_the_next_page_is_always_one_of_ours(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    with site.client() as client:
+        for elsewhere in ("https://evil.example/", "//evil.example/", "/\\evil.example", "evil"):
+            fields = {"name": "Ann", "password": PASSWORD, "next": elsewhere}
+            assert client.post("/sign-in", data=fields).headers["location"] == "/"
+            assert "evil" not in client.get("/sign-in", params={"next": elsewhere}).text
+
+
+def test_after_twenty_wrong_passwords_there_is_a_pause(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def wrong(store: Store, name: str, password: str) -> bool:
+        tried.append(name)
+        return False
+
+    monkeypatch.setattr(people, "check_password", wrong)
+    with site.client() as client:
+        codes = [
+            client.post("/sign-in", data={"name": f"n{i}", "password": "x"}).status_code
+            for i in range(25)
+        ]
+    assert codes == [401] * 20 + [429] * 5
+    assert len(tried) == 20
+
+
+def test_signing_out_ends_the_session_everywhere(site: Site) -> None:
+    with site.signed_in() as client:
+        stolen = client.cookies[COOKIE]
+        csrf = _csrf(client)
+        answer = client.post("/sign-out", data={"csrf": csrf})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    with site.client() as client:
+        client.cookies.set(COOKIE, stolen)
+        assert client.get("/").status_code == 401
+
+
+def test_a_session_ends_by_itself_and_when_the_person_is_disabled(site: Site) -> None:
+    with site.signed_in("Ann") as ann, site.signed_in("Bob") as bob:
+        people.disable_user(site.store, "Bob")
+        assert bob.get("/").status_code == 401
+        assert ann.get("/").status_code == 200
+        with site.store.write() as connection:
+            connection.execute(update(tables.sessions).values(expires_at=time.time() - 1))
+        assert ann.get("/").status_code == 401
+    with pytest.raises(InputError, match="disabled"):
+        people.create_link(site.store, "Bob")
+
+
+def test_a_disabled_person_cannot_sign_in(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    assert people.check_password(site.store, "Ann", PASSWORD)
+    people.disable_user(site.store, "Ann")
+    assert not people.check_password(site.store, "Ann", PASSWORD)
+    assert people.open_session(site.store, "Ann") is None
+
+
+def test_neither_cookies_nor_links_nor_passwords_are_stored_as_they_are(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    link = people.create_link(site.store, "Ann")
+    with site.signed_in() as client:
+        cookie = client.cookies[COOKIE]
+    with site.store.read() as connection:
+        rows = [
+            str(row)
+            for table in (tables.users, tables.links, tables.sessions)
+            for row in connection.execute(select(table))
+        ]
+    assert len(rows) == 4
+    for secret in (PASSWORD, link.rsplit("/", 1)[1], cookie):
+        assert secret not in "".join(rows)
+    assert "$argon2id$" in "".join(rows)
+
+
+def test_a_form_needs_the_token_of_the_session(site: Site) -> None:
+    with site.signed_in("Ann") as client, site.signed_in("Bob") as other:
+        csrf = _csrf(client)
+        assert client.post("/notes", data={"text": "x"}).status_code == 403
+        assert client.post("/notes", data={"text": "x", "csrf": "é"}).status_code == 403
+        assert client.post("/notes", data={"text": "x", "csrf": _csrf(other)}).status_code == 403
+        assert client.delete("/notes").status_code == 403
+        good = client.post("/notes", data={"text": "x", "csrf": csrf})
+        assert (good.status_code, good.text) == (200, f"text=x&csrf={csrf}")
+        by_header = client.post("/notes", content="{}", headers={"x-csrf-token": csrf})
+        assert (by_header.status_code, by_header.text) == (200, "{}")
+        large = client.post("/notes", data={"csrf": csrf, "text": "x" * 70_000})
+        assert large.status_code == 413
+
+
+def test_a_form_of_another_site_is_refused_even_with_a_token(site: Site) -> None:
+    with site.signed_in() as client:
+        form = {"csrf": _csrf(client)}
+        own = {"origin": site.url, "sec-fetch-site": "same-origin"}
+        assert client.post("/notes", data=form, headers=own).status_code == 200
+        for headers in (
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+            {"sec-fetch-site": "cross-site"},
+        ):
+            assert client.post("/notes", data=form, headers=headers).status_code == 403
+    # nor can it sign somebody in as somebody else
+    people.create_user(site.store, "Mallory", "officer", PASSWORD)
+    with site.client() as client:
+        fields = {"name": "Mallory", "password": PASSWORD}
+        answer = client.post("/sign-in", data=fields, headers={"origin": "https://evil.example"})
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/sign-in", "/no-such", "/v1/x", "/broken"])
+def test_every_answer_has_the_headers(site: Site, path: str) -> None:
+    with site.client() as client:
+        headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_pages_of_the_sign_in_hold_nothing_inline(site: Site) -> None:
+    with site.client() as client:
+        pages = [client.get("/sign-in").text, client.get("/sign-in/x").text]
+        pages.append(client.get(people.create_link(site.store, "Ann")).text)
+    for page in pages:
+        assert "<html" in page
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", page)
+
+
+def test_pages_of_people_are_not_cached(site: Site) -> None:
+    with site.signed_in() as client:
+        assert client.get("/").headers["cache-control"] == "no-store"
+
+
+def test_the_log_of_requests_holds_no_token_no_query_and_no_message(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ketavigil")
+    link = people.create_link(site.store, "Ann")
+    with site.client() as client:
+        client.get(link)
+        client.get("/healthz?patient=Jane")
+        broken = client.get("/broken")
+    assert broken.status_code == 500
+    assert "Jane" not in broken.text
+    text = caplog.text
+    assert "GET /sign-in/{token} 200" in text
+    assert "ValueError at " in text
+    assert "test_access.py" in text
+    assert "Jane" not in text
+    assert link not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "code"),
+    [
+        ("", PASSWORD, "bad_name"),
+        (" Ann", PASSWORD, "bad_name"),
+        ("A\nB", PASSWORD, "bad_name"),
+        ("Ann", "short", "weak_password"),
+        ("Bob", PASSWORD, "user_exists"),
+    ],
+)
+def test_people_who_cannot_be_added(site: Site, name: str, password: str, code: str) -> None:
+    people.create_user(site.store, "Bob", "officer")
+    with pytest.raises(InputError) as error:
+        people.create_user(site.store, name, "officer", password)
+    assert error.value.code == code
+    assert [user.name for user in people.list_users(site.store)] == ["Bob"]
+
+
+def test_nobody_who_is_not_there_can_be_disabled(site: Site) -> None:
+    with pytest.raises(InputError) as error:
+        people.disable_user(site.store, "Nobody")
+    assert error.value.code == "no_such_user"

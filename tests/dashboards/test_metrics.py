@@ -1,0 +1,242 @@
+"""`/metrics`: exact values, from one snapshot of a store filled by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
+from starlette.applications import Starlette
+
+from dashboards.metrics import MOST_PAIRS, _encoded, metrics_route
+from dashboards.web import create_web
+from streams.store import tables
+from streams.store.scores import drop_score
+from tests.dashboards.support import PAIR, Filled, fill
+from tests.streams.gateway.serving import running
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    found = Filled(tmp_path)
+    fill(found)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def url(filled: Filled) -> Iterator[str]:
+    registry = CollectorRegistry()
+    Counter("ketavigil_refusals", "Requests.", ["reason"], registry=registry).labels("no_key").inc()
+    route = metrics_route(filled.store, filled.settings, registry, filled.log)
+    with running(Starlette(routes=[route])) as found:
+        yield f"{found}/metrics"
+
+
+def scrape(url: str) -> Samples:
+    answer = httpx.get(url, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples[name, tuple(sorted(labels.items()))]
+
+
+def test_every_figure_is_the_one_of_the_store(url: str, filled: Filled) -> None:
+    filled.push([b"{}", b"{}"])
+    found = scrape(url)
+    assert value(found, "ketavigil_records_received", stream="reports") == 19
+    expected = {
+        "counted": 11,
+        "superseded": 2,
+        "nullified": 1,
+        "duplicate": 1,
+        "quarantined": 2,
+        "in_flight": 2,
+    }
+    for name, n in expected.items():
+        assert value(found, "ketavigil_records", stream="reports", disposition=name) == n
+    assert value(found, "ketavigil_records", stream="followups", disposition="counted") == 0
+    assert value(found, "ketavigil_lag_records", topic="reports", partition="0") == 2
+    assert value(found, "ketavigil_lag_records", topic="changes", partition="0") == 0
+    labels = {"dataset": "spontaneous", "state": "new"}
+    assert value(found, "ketavigil_signals", **labels, priority="normal") == 2
+    assert value(found, "ketavigil_signals", **labels, priority="high") == 1
+    pair = dict(zip(("dataset", "product", "event"), PAIR, strict=True))
+    assert value(found, "ketavigil_score", **pair, statistic="n") == 7
+    assert value(found, "ketavigil_score", **pair, statistic="expected") == 27 * 37 / 9700
+    assert value(found, "ketavigil_score", **pair, statistic="prr") == pytest.approx(
+        (7 / 27) / (30 / 9673), rel=1e-12
+    )
+    detector = value(found, "ketavigil_detector_last_run_timestamp_seconds", detector="detect")
+    assert detector == 1_790_000_000.5
+    name = "ketavigil_registry_last_record_timestamp_seconds"
+    assert value(found, name, registry="clinic-b") == pytest.approx(
+        time.time() - 40 * 86_400, abs=120
+    )
+    assert value(found, "ketavigil_quality_batches_total", result="passed") == 7
+    assert value(found, "ketavigil_quality_batches_total", result="flagged") == 2
+    assert value(found, "ketavigil_refusals_total", reason="no_key") == 1
+
+
+def test_freshness_is_a_histogram_with_rising_buckets(url: str) -> None:
+    found = scrape(url)
+    buckets = {
+        dict(labels)["le"]: n
+        for (name, labels), n in found.items()
+        if name == "ketavigil_freshness_seconds_bucket"
+    }
+    assert buckets == {"0.05": 3, "0.25": 9, "1.0": 10, "+Inf": 10}
+    assert value(found, "ketavigil_freshness_seconds_count") == 10
+    assert value(found, "ketavigil_freshness_seconds_sum") == 1.5
+
+
+def test_a_pair_without_a_case_is_no_longer_there(url: str, filled: Filled) -> None:
+    assert any(
+        name == "ketavigil_score" and ("product", PAIR[1]) in labels for name, labels in scrape(url)
+    )
+    with filled.store.write() as connection:
+        drop_score(connection, *PAIR)
+    assert not any(
+        name == "ketavigil_score" and ("product", PAIR[1]) in labels for name, labels in scrape(url)
+    )
+
+
+def test_what_cannot_be_computed_has_no_series(url: str, filled: Filled) -> None:
+    pair = ("spontaneous", "esketamine", "Only here")
+    with filled.store.write() as connection:
+        filled.score(connection, [(pair, (3, 10, 3, 100))], position=9)
+    statistics = {
+        dict(labels)["statistic"]
+        for name, labels in scrape(url)
+        if name == "ketavigil_score" and ("event", "Only here") in labels
+    }
+    assert statistics == {"n", "expected", "ic", "ic025"}
+
+
+def test_pairs_of_the_background_have_no_series(url: str, filled: Filled) -> None:
+    pair = ("spontaneous", "propofol", "Nausea")
+    with filled.store.write() as connection:
+        filled.score(connection, [(pair, (3, 10, 30, 100))], position=9, watched=False)
+    assert not any(("product", "propofol") in labels for _, labels in scrape(url))
+
+
+def many(filled: Filled, pairs: int) -> None:
+    with filled.store.write() as connection:
+        filled.score(
+            connection,
+            [
+                (("spontaneous", "esketamine", f"Event {i}"), (3 + i % 50, 4000, 90, 90_000))
+                for i in range(pairs)
+            ],
+            position=9,
+            points=False,
+        )
+
+
+def test_no_more_than_two_thousand_pairs_those_of_signals_and_the_strongest(
+    url: str, filled: Filled
+) -> None:
+    many(filled, 3000)
+    weak = ("spontaneous", "esketamine", "Event 0")
+    with filled.store.write() as connection:
+        filled.signal(connection, weak, position=9, n=3, rules={"ic025": False})
+    found = scrape(url)
+    events = {
+        dict(labels)["event"]: n
+        for (name, labels), n in found.items()
+        if name == "ketavigil_score" and ("statistic", "n") in labels
+    }
+    pairs = {labels[:3] for name, labels in found if name == "ketavigil_score"}
+    assert len(pairs) == MOST_PAIRS
+    assert events["Event 0"] == 3  # weak, but a signal
+    assert "Event 1" not in events  # as weak, and none
+    assert "Event 49" in events  # n = 52
+
+
+def test_the_signal_that_was_closed_has_no_claim(url: str, filled: Filled) -> None:
+    many(filled, 3000)
+    weak = ("spontaneous", "esketamine", "Event 0")
+    with filled.store.write() as connection:
+        number = filled.signal(connection, weak, position=9, n=3, rules={"ic025": False})
+        table = tables.signals
+        connection.execute(update(table).where(table.c.id == number).values(state="closed"))
+    assert not any(("event", "Event 0") in labels for _, labels in scrape(url))
+
+
+def test_names_of_any_kind_read_back_as_they_are_in_both_formats(url: str, filled: Filled) -> None:
+    name = 'a "b" \\ c\nd é'
+    with filled.store.write() as connection:
+        filled.score(
+            connection, [(("spontaneous", "esketamine", name), (3, 10, 30, 100))], position=9
+        )
+    assert any(("event", name) in labels for _, labels in scrape(url))
+    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+    answer = httpx.get(url, headers=accept, trust_env=False)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    families = {family.name: family for family in openmetrics_families(answer.text)}  # type: ignore[no-untyped-call]
+    events = {sample.labels["event"] for sample in families["ketavigil_score"].samples}
+    assert name in events
+    assert families["ketavigil_quality_batches"].type == "counter"
+
+
+def test_the_scores_are_written_as_the_library_writes_them(filled: Filled) -> None:
+    many(filled, 20)
+    registry = CollectorRegistry()
+    metrics_route(filled.store, filled.settings, registry, filled.log)
+    ours = sorted(_encoded(registry, generate_latest).splitlines())
+    assert ours == sorted(generate_latest(registry).splitlines())
+
+
+def test_a_scrape_of_two_thousand_pairs_takes_less_than_200_ms(url: str, filled: Filled) -> None:
+    many(filled, 2000)
+    scrape(url)
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        httpx.get(url, trust_env=False)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.2, took
+
+
+def test_a_log_that_is_away_is_an_error_and_not_half_of_the_numbers(
+    url: str, filled: Filled, tmp_path: Path
+) -> None:
+    filled.log.close()
+    for path in tmp_path.glob("log.db*"):
+        path.unlink()
+    answer = httpx.get(url, trust_env=False)
+    assert (answer.status_code, answer.text) == (503, "log_away\n")
+
+
+def test_the_web_process_serves_its_own_refusals_with_the_rest(tmp_path: Path) -> None:
+    filled = Filled(tmp_path)
+    try:
+        with running(create_web(filled.settings)) as url:
+            assert httpx.post(f"{url}/v1/reports", trust_env=False).status_code == 401
+            found = scrape(f"{url}/metrics")
+    finally:
+        filled.close()
+    reasons = {
+        dict(labels)["reason"]: n
+        for (name, labels), n in found.items()
+        if name == "ketavigil_refusals_total"
+    }
+    assert sum(reasons.values()) == 1
+    assert value(found, "ketavigil_records_received", stream="reports") == 0

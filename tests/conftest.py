@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 
 import pytest
 
 from tests import kafka_server
+
+
+@pytest.fixture(autouse=True)
+def _dropped_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """kafka-python 3.0.12 drops a socket unclosed where a client is closed while it connects.
+
+    The warning would come at the next collection, in whatever test is running then.
+    """
+    yield
+    if request.node.get_closest_marker("kafka") is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(scope="session")

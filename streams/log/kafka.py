@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -51,8 +51,9 @@ class KafkaLog:
         self._asking = threading.Lock()
         self._reading = threading.Lock()
         self._closed = False
-        with self._reporting():
+        with self._reporting(), ExitStack() as opened:
             self._admin = KafkaAdminClient(**common)
+            opened.callback(self._admin.close)
             self._id = f"kafka:{self._admin.describe_cluster()['cluster_id']}"
             self._producer = KafkaProducer(
                 **common,
@@ -63,6 +64,7 @@ class KafkaLog:
                 max_request_size=MAX_MESSAGE,
                 allow_auto_create_topics=False,
             )
+            opened.callback(self._producer.close, timeout=0)
             self._consumer = KafkaConsumer(
                 **common,
                 enable_auto_commit=False,
@@ -70,6 +72,7 @@ class KafkaLog:
                 allow_auto_create_topics=False,
                 max_partition_fetch_bytes=MAX_MESSAGE,
             )
+            opened.pop_all()
 
     @property
     def url(self) -> str:

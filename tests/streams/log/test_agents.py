@@ -6,8 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import statistics
-import time
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +113,12 @@ def test_a_log_that_is_not_the_stores_is_refused(
     assert worker.taken == []
 
 
-def test_a_message_of_another_process_arrives_soon(
+def test_messages_of_another_process_arrive_while_this_one_only_waits(
     url: str, log: Log, topic: str, tmp_path: Path
 ) -> None:
+    """How soon is measured by `bench pipeline`."""
     log.ensure_topics([Topic(topic, 2)])
     worker = Worker(url, topic, tmp_path)
-    delays: list[float] = []
-
-    async def measure(events: list[Any]) -> None:
-        delays.extend(time.time() - event.message.timestamp for event in events)
-
-    worker.before_batch = measure
 
     async def main() -> None:
         running = asyncio.create_task(worker.run(lambda: len(worker.taken) >= 100))
@@ -133,12 +126,11 @@ def test_a_message_of_another_process_arrives_soon(
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.5)
         process = appender(url, topic, "a", 100)
-        await running
+        await asyncio.wait_for(running, 60)
         await asyncio.to_thread(process.communicate)
 
     asyncio.run(main())
-    # Of which 20 ms are the agent's own wait for more; two cores may be busy with other tests.
-    assert statistics.median(delays) < 0.2
+    assert len(worker.taken) == 100
 
 
 def test_what_an_agent_sends_goes_by_key(url: str, log: Log, topic: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 
 from detectors.followup.course import EMPTY, Course, decode_course, encode_course, fold
 from detectors.followup.finding import Finding
-from detectors.followup.record import Observed, observed
+from detectors.followup.record import Observed, coded
 from schemas.followup import FOLLOWUP, Followup
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
@@ -70,13 +70,6 @@ class Courses:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
-    def observe(self, record: Followup) -> Observed:
-        """A record with its names coded."""
-        name = getattr(record, "product", None)
-        route = getattr(record, "route", None)
-        product = "" if name is None else self._vocabulary.product(name).name
-        return observed(record, product=product, route=self._vocabulary.route(route))
-
     def move(self, connection: Connection, records: Sequence[Moved]) -> list[Changed]:
         """Apply records in the transaction that stores them; the courses that are no longer the
         same, in the order of their ids.
@@ -89,7 +82,7 @@ class Courses:
                 self._touch(touched, before[one.case_id], one).replay = True
             if one.body is None:
                 continue
-            placed = self.observe(FOLLOWUP.validate_json(one.body))
+            placed = coded(FOLLOWUP.validate_json(one.body), self._vocabulary)
             course = self._touch(touched, name_of(placed.record), one)
             course.replay |= one.known
             course.arrived.append(placed)
@@ -114,7 +107,7 @@ class Courses:
                 .where(links.c.course_id.in_(chunk))
             )
             for number, body in rows:
-                records[number].append(self.observe(FOLLOWUP.validate_json(body)))
+                records[number].append(coded(FOLLOWUP.validate_json(body), self._vocabulary))
         return {number: fold(placed) for number, placed in records.items()}
 
     @staticmethod

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from detectors.followup.course import Course, decode_course, fold
+from detectors.followup.record import coded
 from schemas.envelope import VERSION, Entry, Envelope
 from schemas.followup import FOLLOWUP
 from schemas.record import check
@@ -115,10 +116,9 @@ def expected(records: list[dict[str, Any]]) -> dict[str, Course]:
             keys[record["record_id"]] = found.order_key
             newest[record["record_id"]] = record
     by_patient: dict[str, list[Any]] = {}
-    courses = Courses(VOCABULARY)
     for record in newest.values():
         if record["status"] == "active":
-            placed = courses.observe(FOLLOWUP.validate_python(record))
+            placed = coded(FOLLOWUP.validate_python(record), VOCABULARY)
             by_patient.setdefault(record["patient"], []).append(placed)
     return {patient: fold(placed) for patient, placed in by_patient.items()}
 

@@ -45,6 +45,8 @@ TABLE: dict[str, Who] = {
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/": PEOPLE,
     "/events": PEOPLE,
+    "/courses": PEOPLE,
+    "/courses/{number:int}": PEOPLE,
     "/health": PEOPLE,
     "/signals/{number:int}": PEOPLE,
     "/signals/{number:int}/cases.csv": PEOPLE,

@@ -60,7 +60,8 @@ class Checked:
     """A record that may enter a batch.
 
     `body` is its canonical JSON without the narrative; `content_hash` (SHA-256, 32 bytes) is over
-    the canonical JSON with it, so that a changed narrative is other content.
+    the canonical JSON with it, so that a changed narrative is other content. `partition_key` keeps
+    together what belongs together: the versions of a report, the records of a patient.
     """
 
     stream: Stream
@@ -71,6 +72,7 @@ class Checked:
     information_date: str
     content_hash: bytes
     body: bytes
+    partition_key: str
 
     @property
     def order_key(self) -> tuple[int, str, bytes]:
@@ -142,6 +144,7 @@ def checked(
         record.information_date,
         hashlib.sha256(whole).digest(),
         body,
+        record_id if isinstance(record, Report) else record.patient,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Hashable
+from datetime import date
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from dashboards.board import assets, cases, picture, signals
+from dashboards.board import assets, cases, courses, measured, picture, signals
 from dashboards.board.computed import Cells, explained
 from dashboards.board.health import health
 from dashboards.board.moment import Note, notes, read_moment
@@ -25,6 +26,7 @@ from dashboards.board.signals import Filters
 from dashboards.lag import Lag
 from detectors.coding import base
 from detectors.rules import Rule, read
+from schemas.vocabulary import Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
@@ -36,7 +38,8 @@ NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
 
 def routes(store: Store, settings: Settings, log: Log | None = None) -> list[BaseRoute]:
-    """The pages `/`, `/signals/{number}`, `/health`, the events that keep them live, `/static`.
+    """The pages `/`, `/signals/{number}`, `/courses`, `/courses/{number}`, `/health`, the events
+    that keep the first one live, and `/static`.
 
     `log` is read only; without one the log of the settings is opened.
     """
@@ -46,6 +49,8 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
         Route("/events", board.events),
         Route("/signals/{number:int}", board.signal),
         Route("/signals/{number:int}/cases.csv", board.cases_csv),
+        Route("/courses", board.courses),
+        Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
         assets.mount(),
     ]
@@ -57,6 +62,7 @@ class _Board:
         self._lag = Lag(log, settings.partitions())
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
         self._rules: dict[str, Rule] = {rule.name: rule for rule in read(text)}
+        self._vocabulary = Vocabulary.load(settings.vocabulary)
         self._news = News(self._look, self._render)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
@@ -128,6 +134,39 @@ class _Board:
         name = f"signal-{number}-cases-at-{position}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    def courses(self, request: Request) -> Response:
+        """Patient courses with findings."""
+        filters = courses.Filters.of(request.query_params)
+        with self._store.read() as connection:
+            return respond(
+                request,
+                "courses.html",
+                moment=read_moment(connection),
+                notes=notes(connection, self._lag),
+                filters=filters,
+                page=courses.listed(connection, filters),
+            )
+
+    def course(self, request: Request) -> Response:
+        """One patient course."""
+        with self._store.read() as connection:
+            course = courses.one(connection, request.path_params["number"], self._vocabulary)
+            if course is None:
+                raise HTTPException(404, "There is no such course.")
+            context = {
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+            }
+        counted = [f for f in course.findings if f.level != "note"]
+        marks = sorted({float(date.fromisoformat(f.day).toordinal()) for f in counted})
+        return respond(
+            request,
+            "course.html",
+            course=course,
+            charts=measured.charts(course.records, marks),
+            **context,
+        )
 
     def health(self, request: Request) -> Response:
         """The health of the data."""

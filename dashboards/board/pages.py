@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from detectors.followup.record import Observed
+
 _HERE = Path(__file__).parent
 
 DISPOSITIONS = {
@@ -52,6 +54,7 @@ def environment() -> jinja2.Environment:
         "event": event,
         "words": words,
         "rule": rule,
+        "fields": fields,
     }
     pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
     return pages
@@ -158,3 +161,18 @@ def words(name: str) -> str:
     'case review'
     """
     return name.replace("_", " ")
+
+
+def fields(observed: Observed) -> list[tuple[str, str]]:
+    """What a follow-up record holds of its own kind, numbers without a useless fraction."""
+    common = {"registry", "record_id", "version", "status", "patient", "course", "at", "kind"}
+    held = observed.record.model_dump(exclude_none=True, exclude_defaults=True, exclude=common)
+    shown = []
+    for name, value in held.items():
+        if name == "biomarkers":
+            shown += [(marker["name"], str(marker["value"])) for marker in value]
+        elif isinstance(value, bool):
+            shown.append((name, "yes" if value else "no"))
+        else:
+            shown.append((name, f"{value:g}" if isinstance(value, float) else str(value)))
+    return shown

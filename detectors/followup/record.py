@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from schemas import times
 from schemas.followup import Followup
+from schemas.vocabulary import Vocabulary
 
 # within a day: the course begins, a dose is given, it is measured, the course ends
 _RANK = {"enrolment": 0, "dose": 1, "exit": 3}
@@ -63,3 +64,10 @@ def observed(record: Followup, *, product: str = "", route: str = "") -> Observe
     day = start.toordinal()
     instant = day + seconds / 86_400
     return Observed(record.record_id, day, instant, len(record.at) > 10, record, product, route)
+
+
+def coded(record: Followup, vocabulary: Vocabulary) -> Observed:
+    """A record placed by its own moment, product and route as the vocabulary codes them."""
+    name = getattr(record, "product", None)
+    product = "" if name is None else vocabulary.product(name).name
+    return observed(record, product=product, route=vocabulary.route(getattr(record, "route", None)))

@@ -21,6 +21,7 @@ from schemas.quality import QualityResult, QualitySuite, Row
 from schemas.record import Stream
 from schemas.vocabulary import Vocabulary
 from streams.agents.cases import load_cases
+from streams.agents.courses import Courses, Moved
 from streams.agents.outbox import owner
 from streams.agents.quality import count_unmatched, held_row, write_quality
 from streams.agents.versions import Case, Version
@@ -66,6 +67,7 @@ class Disposal:
         self._vocabulary = vocabulary
         self._log_id = log_id
         self._suite = QualitySuite(stream)
+        self._courses = Courses(vocabulary) if stream == "followups" else None
 
     def dispose(self, batch: Sequence[Taken]) -> None:
         """Write what becomes of a batch, and the position behind it, in one transaction.
@@ -250,6 +252,16 @@ class Disposal:
                 .values(version_conflict=True)
             )
         insert_rows(connection, tables.duplicates, duplicates)
+        if self._courses is not None:
+            newest = {case.newest().id: case for case in changed.values()}
+            self._courses.move(
+                connection,
+                [
+                    _moved(item, newest[item.id], known=self._key(item) in existing)
+                    for item in accepted
+                    if item.id in newest
+                ],
+            )
         self._publish(connection, published)
         count_unmatched(connection, [item.coded for item in accepted])
 
@@ -269,6 +281,12 @@ class Disposal:
         ]
         if rows:
             connection.execute(insert(tables.outbox), rows)
+
+
+def _moved(item: _Item, case: Case, *, known: bool) -> Moved:
+    entry = item.entry
+    body = entry.body if entry.status == "active" else None
+    return Moved(case.id, body, known, entry.taken_at, item.taken.partition)
 
 
 def _version_of(item: _Item) -> Version:

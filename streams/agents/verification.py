@@ -14,8 +14,10 @@ from sqlalchemy import Connection, exists, func, select, union_all
 from detectors.casebook import Casebook
 from detectors.coding import content
 from detectors.disproportionality.table import score
+from detectors.followup.course import decode_course
 from schemas.envelope import Change
-from schemas.vocabulary import Watchlist
+from schemas.vocabulary import Vocabulary, Watchlist
+from streams.agents.courses import Courses
 from streams.agents.detector import LIVE_METHODS, newest_changes
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
@@ -25,6 +27,7 @@ from streams.store.conservation import conservation, in_flight
 from streams.store.scores import nullable
 
 _change = msgspec.msgpack.Decoder(Change)
+_COURSES = 500  # replayed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,56 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
     return Check("live equals rebuild equals batch", counts + scores, figures)
 
 
+def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:
+    """Every course equals the fold of its records, and its findings are those of the fold.
+
+    The fold reads the newest versions alone; the links from records to courses are checked too.
+    """
+    table, found, links = tables.courses, tables.findings, tables.course_records
+    courses = Courses(vocabulary)
+    wrong, records, findings = [], 0, 0
+    numbers = connection.scalars(select(table.c.id).order_by(table.c.id)).all()
+    for start in range(0, len(numbers), _COURSES):
+        chunk = numbers[start : start + _COURSES]
+        again = courses.replayed(connection, chunk)
+        stored: dict[int, set[tuple[str, ...]]] = {number: set() for number in chunk}
+        for row in connection.execute(select(found).where(found.c.course_id.in_(chunk))):
+            stored[row.course_id].add((row.stream, row.code, row.anchor, row.explanation))
+        for number, state in connection.execute(
+            select(table.c.id, table.c.state).where(table.c.id.in_(chunk))
+        ):
+            course = again[number]
+            said = {(*finding.key, finding.explanation) for finding in course.findings}
+            if decode_course(state) != course or stored[number] != said:
+                wrong.append(number)
+            records += course.n
+            findings += len(said)
+    cases, versions = tables.cases, tables.versions
+    active = (
+        select(cases.c.id)
+        .join(versions, versions.c.id == cases.c.newest)
+        .where(cases.c.stream == "followups", versions.c.status == "active")
+    )
+    linked = connection.scalar(select(func.count()).select_from(links)) or 0
+    unlinked = connection.scalar(
+        select(func.count()).select_from(
+            active.where(~exists().where(links.c.case_id == cases.c.id)).subquery()
+        )
+    )
+    figures = {
+        "courses": len(numbers),
+        "records": records,
+        "findings": findings,
+        "differing": wrong[:10],
+        "unlinked": unlinked,
+    }
+    return Check(
+        "courses equal the replay of their records",
+        len(wrong) + (unlinked or 0) + abs(linked - records),
+        figures,
+    )
+
+
 def _stored_cases(
     connection: Connection, stream: str | None = None
 ) -> Iterator[tuple[Case, int, int]]:
@@ -199,4 +252,5 @@ def verify(
         check_sealed(connection),
         check_newest(connection),
         check_rebuild(connection, watchlist),
+        check_courses(connection, Vocabulary.load(settings.vocabulary)),
     ]

@@ -50,7 +50,8 @@ def judge(
                 record_id = checked.record_id
             except RecordError as error:
                 faults, record_id = _faults(error, raw), _named_id(stream, raw)
-        key = record_id.encode() if record_id is not None else hashlib.sha256(raw).digest()
+        named = checked.partition_key if checked is not None else record_id
+        key = named.encode() if named is not None else hashlib.sha256(raw).digest()
         entry = Entry(
             index,
             sender,

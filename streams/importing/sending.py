@@ -36,8 +36,13 @@ class Place(NamedTuple):
     records: int
 
 
-def entry_of(record: SourceRecord, index: int, sealer: Sealer, now: datetime) -> Entry:
-    """A record as it goes into an envelope: its body, or its faults with the place in the file."""
+def entry_of(
+    record: SourceRecord, index: int, sealer: Sealer, now: datetime
+) -> tuple[Entry, bytes]:
+    """A record as it goes into an envelope: its body, or its faults with the place in the file.
+
+    With it the key of its partition, which an empty id gives way to the hash of what was read.
+    """
     found: Checked | None = None
     faults: tuple[Fault, ...] = record.faults
     if not faults:
@@ -48,16 +53,18 @@ def entry_of(record: SourceRecord, index: int, sealer: Sealer, now: datetime) ->
     sealed = sealer.seal(record.raw[:MAX_BYTES])
     taken_at = now.timestamp()
     if found is None:
-        return Entry(
+        name = record.record_id or _named_id(record)
+        entry = Entry(
             index,
             record.sender,
             "import",
             taken_at,
             *sealed,
-            record.record_id or _named_id(record),
+            name,
             faults=tuple((f.code, f.path, f"{f.message} ({record.where})") for f in faults),
         )
-    return Entry(
+        return entry, name.encode() if name else hashlib.sha256(record.raw).digest()
+    entry = Entry(
         index,
         record.sender,
         "import",
@@ -70,6 +77,7 @@ def entry_of(record: SourceRecord, index: int, sealer: Sealer, now: datetime) ->
         found.content_hash,
         found.body,
     )
+    return entry, found.partition_key.encode()
 
 
 def _checked(record: SourceRecord, now: datetime) -> Checked:
@@ -124,9 +132,8 @@ class Sending:
         self._flush()
 
     def _add(self, record: SourceRecord) -> None:
-        entry = entry_of(record, self.records, self._sealer, datetime.now(UTC))
+        entry, key = entry_of(record, self.records, self._sealer, datetime.now(UTC))
         self.records += 1
-        key = entry.record_id.encode() if entry.record_id else hashlib.sha256(record.raw).digest()
         partition = partition_of(record.sender.encode() + b"\x1f" + key, self._partitions)
         waiting = self._waiting.setdefault((record.stream, partition), _Waiting())
         waiting.entries.append(entry)

@@ -203,6 +203,42 @@ points = Table(
     sqlite_with_rowid=False,
 )
 
+courses = Table(
+    "courses",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", String, nullable=False, unique=True, comment="registry, patient, course"),
+    Column("registry", String, nullable=False),
+    Column("patient", String, nullable=False, comment="pseudonym"),
+    Column("course", String, nullable=False),
+    Column("revision", Integer, nullable=False, comment="changes published so far"),
+    Column("state", LargeBinary, nullable=False, comment="MessagePack: followup.course.Course"),
+    Index("ix_courses_registry_patient", "registry", "patient"),
+)
+
+course_records = Table(
+    "course_records",
+    metadata,
+    Column("case_id", Id, primary_key=True, autoincrement=False, comment="of a follow-up record"),
+    Column("course_id", Id, nullable=False, index=True, comment="as its newest version says"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("course_id", Id, primary_key=True, autoincrement=False),
+    Column("stream", String, primary_key=True),
+    Column("code", String, primary_key=True),
+    Column("anchor", String, primary_key=True),
+    Column("event", String, nullable=False, index=True),
+    Column("day", Integer, nullable=False, comment="ordinal"),
+    Column("level", String, nullable=False, comment="note, finding or urgent"),
+    Column("unit", String, nullable=False, comment="course or session"),
+    Column("records", Text, nullable=False, comment="JSON: ids of the records it rests on"),
+    Column("explanation", Text, nullable=False),
+    Column("found_at", Float, nullable=False, comment="when the record that brought it was taken"),
+)
+
 signals = Table(
     "signals",
     metadata,

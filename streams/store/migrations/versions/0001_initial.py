@@ -54,6 +54,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "courses",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("registry", sa.String(), nullable=False),
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.Column("course", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_courses")),
+        sa.UniqueConstraint("key", name=op.f("uq_courses_key")),
+    )
+    op.create_index("ix_courses_registry_patient", "courses", ["registry", "patient"])
+    op.create_table(
+        "course_records",
+        sa.Column("case_id", ID, autoincrement=False, nullable=False),
+        sa.Column("course_id", ID, nullable=False),
+        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_course_records")),
+    )
+    op.create_index(op.f("ix_course_records_course_id"), "course_records", ["course_id"])
+    op.create_table(
+        "findings",
+        sa.Column("course_id", ID, autoincrement=False, nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("anchor", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("level", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("records", sa.Text(), nullable=False),
+        sa.Column("explanation", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("course_id", "stream", "code", "anchor", name=op.f("pk_findings")),
+    )
+    op.create_index(op.f("ix_findings_event"), "findings", ["event"])
+    op.create_table(
         "duplicates",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("version_id", ID, nullable=False),
@@ -296,7 +332,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_versions_case_id"), "versions", ["case_id"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
-        for name in ("records", "cases"):
+        for name in ("records", "cases", "courses"):
             op.execute(f"CREATE SEQUENCE {name}_ids")
 
 

@@ -1,0 +1,225 @@
+"""Patient courses: those with findings, and one with everything that is known of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection, case, func, select
+
+from detectors.followup.record import Observed, coded
+from schemas.followup import FOLLOWUP
+from schemas.vocabulary import Vocabulary
+from streams.store import tables
+
+PAGE = 50
+LEVELS = ("urgent", "finding", "note")
+_FIELDS = ("level", "stream", "registry")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which courses are asked for, as it stands in the address."""
+
+    level: str = ""
+    stream: str = ""
+    registry: str = ""
+    page: int = 1
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Filters:
+        """From the parameters of an address; what makes no sense is left out.
+
+        >>> Filters.of({"level": "urgent", "page": "0"})
+        Filters(level='urgent', stream='', registry='', page=1)
+        """
+        page = query.get("page", "")
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+        level, stream, registry = (query.get(name, "")[:300] for name in _FIELDS)
+        return cls(level, stream, registry, max(1, number))
+
+    def query(self, **changes: Any) -> str:
+        """The same as the query of an address.
+
+        >>> Filters(level="urgent", page=2).query(page=3)
+        'level=urgent&page=3'
+        """
+        named = replace(self, **changes)
+        given = {name: getattr(named, name) for name in _FIELDS if getattr(named, name)}
+        return urlencode(given | ({"page": named.page} if named.page > 1 else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A course in the list: how many findings of each level, and the newest."""
+
+    id: int
+    registry: str
+    patient: str
+    course: str
+    urgent: int
+    findings: int
+    notes: int
+    newest: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of the list, how many courses it has and how many are stored at all."""
+
+    rows: tuple[Row, ...]
+    total: int
+    of_all: int
+    choices: Mapping[str, tuple[str, ...]]
+
+    def pages(self) -> int:
+        """How many parts the list has."""
+        return max(1, -(-self.total // PAGE))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with the moments of the records that it rests on."""
+
+    stream: str
+    code: str
+    event: str
+    day: str
+    level: str
+    unit: str
+    explanation: str
+    records: tuple[str, ...]
+    found_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One course: who, its records in order, its findings, urgent ones first."""
+
+    id: int
+    registry: str
+    patient: str
+    course: str
+    records: tuple[Observed, ...]
+    findings: tuple[Found, ...]
+
+
+def listed(connection: Connection, filters: Filters) -> Page:
+    """Courses with a finding of any level, urgent ones first, then the newest finding first."""
+    courses, found = tables.courses, tables.findings
+    where = [
+        column == value
+        for column, value in (
+            (found.c.level, filters.level),
+            (found.c.stream, filters.stream),
+            (courses.c.registry, filters.registry),
+        )
+        if value
+    ]
+    counts = {level: func.sum(case((found.c.level == level, 1), else_=0)) for level in LEVELS}
+    query = (
+        select(
+            courses.c.id,
+            courses.c.registry,
+            courses.c.patient,
+            courses.c.course,
+            *(counts[level].label(level) for level in LEVELS),
+            func.max(found.c.day).label("day"),
+        )
+        .join(found, found.c.course_id == courses.c.id)
+        .where(*where)
+        .group_by(courses.c.id, courses.c.registry, courses.c.patient, courses.c.course)
+    )
+    rows = connection.execute(
+        query.order_by((counts["urgent"] > 0).desc(), func.max(found.c.day).desc(), courses.c.id)
+        .limit(PAGE)
+        .offset((filters.page - 1) * PAGE)
+    ).all()
+    newest = _newest(connection, [row.id for row in rows])
+    total = connection.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return Page(
+        tuple(
+            Row(
+                row.id,
+                row.registry,
+                row.patient,
+                row.course,
+                row.urgent,
+                row.finding,
+                row.note,
+                date.fromordinal(row.day).isoformat(),
+                newest.get(row.id, ""),
+            )
+            for row in rows
+        ),
+        total,
+        connection.scalar(select(func.count()).select_from(courses)) or 0,
+        {
+            "level": LEVELS,
+            "stream": _distinct(connection, found.c.stream),
+            "registry": _distinct(connection, courses.c.registry),
+        },
+    )
+
+
+def one(connection: Connection, number: int, vocabulary: Vocabulary) -> Course | None:
+    """One course, or None."""
+    table = tables.courses
+    row = connection.execute(select(table).where(table.c.id == number)).first()
+    if row is None:
+        return None
+    links, cases, versions = tables.course_records, tables.cases, tables.versions
+    bodies = connection.scalars(
+        select(versions.c.body)
+        .join(cases, cases.c.newest == versions.c.id)
+        .join(links, links.c.case_id == cases.c.id)
+        .where(links.c.course_id == number)
+    )
+    placed = (coded(FOLLOWUP.validate_json(body), vocabulary) for body in bodies)
+    records = sorted(placed, key=lambda one: one.order)
+    rank = {level: i for i, level in enumerate(LEVELS)}
+    found = tables.findings
+    findings = connection.execute(select(found).where(found.c.course_id == number)).all()
+    ordered = sorted(findings, key=lambda f: (rank[f.level], -f.day, f.stream, f.code, f.anchor))
+    return Course(
+        row.id,
+        row.registry,
+        row.patient,
+        row.course,
+        tuple(records),
+        tuple(
+            Found(
+                f.stream,
+                f.code,
+                f.event,
+                date.fromordinal(f.day).isoformat(),
+                f.level,
+                f.unit,
+                f.explanation,
+                tuple(json.loads(f.records)),
+                f.found_at,
+            )
+            for f in ordered
+        ),
+    )
+
+
+def _newest(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The event of the newest finding of each course, the gravest of its day."""
+    found = tables.findings
+    rank = case({"urgent": 0, "finding": 1}, value=found.c.level, else_=2)
+    rows = connection.execute(
+        select(found.c.course_id, found.c.event)
+        .where(found.c.course_id.in_(numbers))
+        .order_by(found.c.course_id, found.c.day, rank.desc(), found.c.code)
+    )
+    return {row.course_id: row.event for row in rows}
+
+
+def _distinct(connection: Connection, column: Any) -> tuple[str, ...]:
+    return tuple(connection.scalars(select(column).distinct().order_by(column)))

@@ -1,0 +1,151 @@
+"""The pages of patient courses, over records that went the whole way into the store."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from dashboards.board.timeline import MOST, Line, chart
+from schemas.envelope import VERSION, Entry, Envelope
+from schemas.record import check
+from schemas.vocabulary import Vocabulary
+from streams.agents.disposal import Disposal, Taken
+from streams.sealing import Sealer
+from tests.dashboards.board.conftest import Board
+
+TAKEN = datetime(2026, 7, 1, tzinfo=UTC)
+SEALER = Sealer(bytes(32))
+
+
+def record(kind: str, at: str, number: int, patient: str = "p-1", **values: Any) -> dict[str, Any]:
+    return {
+        "registry": "registry-a",
+        "record_id": f"{patient}/{number}",
+        "patient": patient,
+        "course": "2026",
+        "at": at,
+        "kind": kind,
+        **values,
+    }
+
+
+COURSE = [
+    record("enrolment", "2026-01-05", 1, product="Spravato", route="nasal", setting="clinic"),
+    record("dose", "2026-01-05T10:00:00Z", 2, product="Spravato", dose_mg=56),
+    record("vital_signs", "2026-01-05T10:40:00Z", 3, minutes=40, systolic_mmhg=150),
+    record("urinary", "2026-01-05", 4, instrument="OABSS", score=3),
+    record("urinary", "2026-04-05", 5, instrument="OABSS", score=13, haematuria=True),
+    record("liver", "2026-04-05", 6, alt_xuln=0.8, alp_xuln=1.4),
+    record("cognitive", "2026-04-06", 7, instrument="MoCA", score=27),
+]
+
+
+def follow(board: Board, records: list[dict[str, Any]]) -> None:
+    """Records as the follow-up agent writes them."""
+    log_id = board.filled.log.log_id()
+    disposal = Disposal("followups", board.filled.store, Vocabulary.load(), log_id)
+    entries = []
+    for index, one in enumerate(records):
+        raw = json.dumps(one).encode()
+        found = check("followups", raw, sender="registry-a", taken_at=TAKEN)
+        entries.append(
+            Entry(
+                index,
+                "registry-a",
+                "push",
+                TAKEN.timestamp(),
+                *SEALER.seal(raw),
+                found.record_id,
+                found.version,
+                found.status,
+                found.information_date,
+                found.content_hash,
+                found.body,
+            )
+        )
+    disposal.dispose([Taken(0, 0, Envelope(VERSION, "followups", tuple(entries)))])
+
+
+def text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def test_without_follow_up_the_list_says_that_this_is_not_a_clear_signal(empty: Board) -> None:
+    assert "No data is not a clear signal." in text(empty.get("/courses"))
+
+
+def test_a_course_without_findings_is_not_said_to_be_well(empty: Board) -> None:
+    follow(empty, COURSE[:4])
+    shown = text(empty.get("/courses"))
+    assert "1 course is followed" in shown
+    assert "not the same as being well" in shown
+
+
+def test_the_list_shows_courses_with_findings_and_filters_them(empty: Board) -> None:
+    follow(empty, COURSE)
+    assert "p-1, 2026" in text(empty.get("/courses"))
+    assert "p-1, 2026" in text(empty.get("/courses?level=finding&stream=urinary"))
+    assert "p-1, 2026" not in text(empty.get("/courses?level=urgent"))
+    assert "p-1, 2026" not in text(empty.get("/courses?registry=another"))
+
+
+def test_the_page_explains_each_finding_and_shows_every_record(empty: Board) -> None:
+    follow(empty, COURSE)
+    number = re.search(r'href="/courses/(\d+)"', empty.get("/courses"))
+    assert number is not None
+    html = empty.get(f"/courses/{number[1]}")
+    shown = text(html)
+    assert "OABSS 13 (severe, from 12), 3 at the first visit (mild)" in shown
+    assert "blood in the urine" in shown
+    for one in COURSE:
+        assert f'id="record-{one["record_id"]}"' in html
+    # doses and days with a finding are marked in every picture
+    assert "Urinary: OABSS" in shown
+    assert html.count('class="dose"') == html.count('<svg class="series"') >= 5
+    assert "OABSS 3 first, 13 last, 3 to 13 over 2 measurements." in shown
+
+
+def test_a_course_that_is_not_there_is_not_found(empty: Board) -> None:
+    with empty.client() as client:
+        assert client.get("/courses/99").status_code == 404
+
+
+def test_a_picture_has_at_most_so_many_points_and_keeps_the_extremes() -> None:
+    points = tuple((738_000.0 + i, 100.0 + (i == 777) * 50) for i in range(2_000))
+    drawn = chart("x", [Line("a", points)], (738_000.0, 740_000.0))
+    assert drawn is not None
+    (line,) = re.findall(r'<polyline class="s0" points="([^"]*)"', str(drawn.svg))
+    heights = [float(number) for number in line.split()[1::2]]
+    assert len(heights) <= MOST
+    # 100 to 150 on an axis of the same ends: the one high value is still at the top
+    assert (min(heights), max(heights)) == (0.0, 180.0)
+    assert chart("x", [Line("a", ())], (0.0, 1.0)) is None
+
+
+@pytest.mark.browser
+def test_the_pages_are_accessible_at_every_width(chromium: Browser, empty: Board) -> None:
+    follow(empty, COURSE)
+    context = chromium.new_context()
+    cookie = {"name": "ketavigil_session", "value": empty.cookie(), "url": empty.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    complaints: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda said: complaints.append(said.text))
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{empty.url}/courses")
+        assert Axe().run(page).response["violations"] == []
+        page.get_by_role("link", name="p-1, 2026").click()
+        assert page.get_by_role("heading", name="Findings").is_visible()
+        assert Axe().run(page).response["violations"] == []
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+    context.close()
+    assert complaints == []

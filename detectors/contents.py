@@ -72,7 +72,7 @@ class Contents:
         first = np.cumsum(events) - events
         times = events[self.products.case]
         product = np.repeat(self.products.code, times)
-        return product, self.events.code[_runs(first[self.products.case], times)]
+        return product, self.events.code[runs(first[self.products.case], times)]
 
 
 def _held(
@@ -81,12 +81,12 @@ def _held(
     size: Integers,
     shift: Integers,
 ) -> Held:
-    place = _runs(first, size)
+    place = runs(first, size)
     case = np.repeat(np.arange(len(size)), size)
     return Held(case, words[place].astype(np.int64), words[place + shift[case]].astype(np.int64))
 
 
-def _runs(first: Integers, size: Integers) -> Integers:
+def runs(first: Integers, size: Integers) -> Integers:
     """first[0], first[0] + 1, … size[0] of them, then those from first[1], …"""
     end = np.cumsum(size)
     return np.arange(end[-1] if len(end) else 0) + np.repeat(first - end + size, size)

@@ -6,9 +6,13 @@ repeated and corrected records are replayed, so the result never depends on thei
 
 from __future__ import annotations
 
-from detectors.followup import cognitive, urinary
+from detectors.followup import cognitive, suicidality, urinary
 from detectors.followup.stream import Stream
 
-STREAMS: tuple[Stream, ...] = (cognitive.STREAM, urinary.STREAM)
+STREAMS: tuple[Stream, ...] = (
+    cognitive.STREAM,
+    suicidality.STREAM,
+    urinary.STREAM,
+)
 
 __all__ = ["STREAMS", "Stream"]

@@ -6,11 +6,12 @@ repeated and corrected records are replayed, so the result never depends on thei
 
 from __future__ import annotations
 
-from detectors.followup import cognitive, suicidality, urinary
+from detectors.followup import cognitive, mood, suicidality, urinary
 from detectors.followup.stream import Stream
 
 STREAMS: tuple[Stream, ...] = (
     cognitive.STREAM,
+    mood.STREAM,
     suicidality.STREAM,
     urinary.STREAM,
 )

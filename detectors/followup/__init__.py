@@ -6,9 +6,25 @@ repeated and corrected records are replayed, so the result never depends on thei
 
 from __future__ import annotations
 
-from detectors.followup import exposure, urinary
+from detectors.followup import (
+    cardiovascular,
+    cognitive,
+    exposure,
+    mood,
+    sedation,
+    suicidality,
+    urinary,
+)
 from detectors.followup.stream import Stream
 
-STREAMS: tuple[Stream, ...] = (exposure.STREAM, urinary.STREAM)
+STREAMS: tuple[Stream, ...] = (
+    cardiovascular.STREAM,
+    cognitive.STREAM,
+    exposure.STREAM,
+    mood.STREAM,
+    sedation.STREAM,
+    suicidality.STREAM,
+    urinary.STREAM,
+)
 
 __all__ = ["STREAMS", "Stream"]

@@ -13,15 +13,16 @@ from sqlalchemy import Connection, exists, func, select, union_all
 
 from detectors.casebook import Casebook
 from detectors.coding import content
-from detectors.disproportionality.table import score
 from schemas.envelope import Change
 from schemas.vocabulary import Watchlist
-from streams.agents.detector import LIVE_METHODS, newest_changes
+from streams.agents.checkpoints import newest_changes
+from streams.agents.fits import fit, live_scores
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.conservation import conservation, in_flight
+from streams.store.fits import Fits, fits_at
 from streams.store.scores import nullable
 
 _change = msgspec.msgpack.Decoder(Change)
@@ -93,7 +94,7 @@ def check_newest(connection: Connection) -> Check:
 def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
     """Counts folded from the changes, and scores of the last checkpoint, equal those in batch.
 
-    The batch side reads cases and versions alone, never the changes.
+    The batch side reads cases and versions alone, never the changes, and fits its own priors.
     """
     folded = Casebook.of(
         (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
@@ -104,22 +105,30 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
         for case, _, _ in _stored_cases(connection, stream="reports")
         for change in [case.change(origin="", taken_at=0.0)]
     )
-    counts, scores, pairs = 0, 0, 0
     datasets = sorted({*folded.datasets, *batch.datasets})
-    for dataset in datasets:
-        one, other = folded.table(dataset), batch.table(dataset)
-        pairs += len(other)
-        counts += _differences(_rows(one, {}), _rows(other, {}))
+    whole = {dataset: batch.table(dataset) for dataset in datasets}
+    stored = fits_at(connection)
+    fits = Fits(stored.position, {dataset: fit(table) for dataset, table in whole.items()})
+    counts, scores = 0, 0
+    for dataset, table in whole.items():
+        counts += _differences(_rows(folded.table(dataset), {}), _rows(table, {}))
+        columns = live_scores(dataset, table, fits)
+        expected = _rows(table, {name: columns[name] for name in tables.STATISTICS})
+        at = fits.position_of(dataset)
         scores += _differences(
-            _stored_scores(connection, dataset), _rows(other, score(other, LIVE_METHODS))
+            _stored_scores(connection, dataset),
+            {pair: (*row, at) for pair, row in expected.items()},
         )
+    other_fits = sum(stored.by_dataset.get(name) != fits.by_dataset[name] for name in datasets)
     figures = {
         "cases": sum(batch.n_total(d) for d in datasets),
-        "pairs": pairs,
+        "pairs": sum(map(len, whole.values())),
         "counts_differing": counts,
         "scores_differing": scores,
+        "priors": sum(fits.position_of(dataset) is not None for dataset in datasets),
+        "priors_differing": other_fits,
     }
-    return Check("live equals rebuild equals batch", counts + scores, figures)
+    return Check("live equals rebuild equals batch", counts + scores + other_fits, figures)
 
 
 def _stored_cases(
@@ -161,7 +170,7 @@ def _rows(table: Any, columns: dict[str, Any]) -> dict[tuple[str, str], tuple[An
 
 def _stored_scores(connection: Connection, dataset: str) -> dict[tuple[str, str], tuple[Any, ...]]:
     table = tables.scores
-    names = ("n", "n_product", "n_event", "n_total", *tables.STATISTICS)
+    names = ("n", "n_product", "n_event", "n_total", *tables.STATISTICS, "fit")
     rows: Iterable[Any] = connection.execute(
         select(table.c.product, table.c.event, *(table.c[name] for name in names)).where(
             table.c.dataset == dataset

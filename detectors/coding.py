@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
+
 from detectors.casebook import CaseContent
+from detectors.disproportionality.table import PairTable
 from schemas.envelope import Change
 
 COUNTED = frozenset({"suspect", "interacting", "unknown"})
+GROUP = "group:"
 
 
 def content(
@@ -53,7 +58,7 @@ def content(
     for event in change.events:
         for group in event.groups:
             groups[group] = min(event.day, groups.get(group, event.day))
-    events += [(f"group:{group}", day) for group, day in groups.items()]
+    events += [(f"{GROUP}{group}", day) for group, day in groups.items()]
     return CaseContent(change.dataset, tuple(products), tuple(events))
 
 
@@ -64,3 +69,22 @@ def base(product: str) -> str:
     'ketamine'
     """
     return product.rpartition(" @")[0] or product
+
+
+def plain(table: PairTable) -> npt.NDArray[np.bool_]:
+    """The rows of whole products with single terms: those in which a case stands once a pair.
+
+    What is fitted to a whole table (the prior of EBGM) is fitted to these, so that rows for groups,
+    routes and settings change nothing but themselves.
+
+    >>> table = PairTable.of(
+    ...     ["k", "k @home", "k"], ["x", "x", "group:g"],
+    ...     n=[1, 1, 1], n_product=[2, 1, 2], n_event=[3, 3, 3], n_total=[9, 9, 9],
+    ... )
+    >>> [f"{table.product[i]}, {table.event[i]}" for i in np.flatnonzero(plain(table))]
+    ['k, x']
+    """
+    whole = {product: base(product) == product for product in set(table.product)}
+    term = {event: not event.startswith(GROUP) for event in set(table.event)}
+    pairs = zip(table.product, table.event, strict=True)
+    return np.fromiter((whole[p] and term[e] for p, e in pairs), dtype=bool, count=len(table))

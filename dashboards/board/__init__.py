@@ -25,11 +25,13 @@ from dashboards.board.pages import environment, http_error, respond
 from dashboards.board.signals import Filters
 from dashboards.lag import Lag
 from detectors.coding import base
+from detectors.disproportionality import METHODS
 from detectors.rules import Rule, read
 from schemas.vocabulary import Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
+from streams.store.fits import fits_at
 from streams.store.store import Store
 
 __all__ = ["environment", "http_error", "respond", "routes"]
@@ -63,6 +65,9 @@ class _Board:
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
         self._rules: dict[str, Rule] = {rule.name: rule for rule in read(text)}
         self._vocabulary = Vocabulary.load(settings.vocabulary)
+        # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
+        fitted = {name for method in METHODS if method.whole_table for name in method.columns}
+        self._undated = {name for name, rule in self._rules.items() if rule.columns & fitted}
         self._news = News(self._look, self._render)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
@@ -104,17 +109,21 @@ class _Board:
                 "strata": signals.strata(connection, signal),
                 "history": signals.history(connection, signal.row.id),
             }
-        score = signal.score
+            score = signal.score
+            prior = None
+            if score and score["fit"] is not None:
+                prior = fits_at(connection, score["fit"]).prior_of(signal.row.dataset)
         label = f"IC of {signal.row.product} with {signal.row.event}"
         return respond(
             request,
             "signal.html",
             signal=signal,
             cells=score and Cells.of(*(score[n] for n in ("n", "n_product", "n_event", "n_total"))),
-            statistics=explained(score) if score else [],
+            statistics=explained(score, prior) if score else [],
             plot=picture.large(signal.points, label),
             points=picture.binned(signal.points)[::-1],
             rules=self._rules,
+            undated=self._undated,
             base=base(signal.row.product),
             listing=listing,
             before=before,

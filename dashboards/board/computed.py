@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, isinf, log2, sqrt
+from math import exp, isinf, log, log2, sqrt
 from typing import Any
 
-from scipy.special import gammaincinv
+from scipy.special import digamma, gammaincinv
+
+from detectors.disproportionality.ebgm import ebgm
+from detectors.disproportionality.gps import Prior
 
 Z = 1.959964  # two-sided 95 % of the normal distribution
 
@@ -35,7 +38,8 @@ class Cells:
 class Statistic:
     """A statistic with its limits, and how it was computed, a line a step.
 
-    `value` and limits are those stored; `steps` are worked out from the four counts alone.
+    `value` and limits are those stored; `steps` are worked out from the four counts alone, and
+    for EBGM from the prior of its checkpoint.
     """
 
     name: str
@@ -46,8 +50,8 @@ class Statistic:
     steps: tuple[str, ...]
 
 
-def explained(score: Mapping[str, Any]) -> list[Statistic]:
-    """Every statistic of a row of `scores`."""
+def explained(score: Mapping[str, Any], prior: Prior | None = None) -> list[Statistic]:
+    """Every statistic of a row of `scores`; `prior`: the one that its EBGM was computed with."""
     n, n_product, n_event, n_total = (
         int(score[name]) for name in ("n", "n_product", "n_event", "n_total")
     )
@@ -60,6 +64,7 @@ def explained(score: Mapping[str, Any]) -> list[Statistic]:
         ("ror", "ROR", _ror(cells), "ror_lower", "ror_upper"),
         ("rrr", "RRR", _rrr(n, expected), "", ""),
         ("ic", "IC", _ic(n, expected), "ic025", "ic975"),
+        ("ebgm", "EBGM", _ebgm(n, expected, prior), "eb05", "eb95"),
         ("chi2", "Chi-squared", _chi2(cells, yates=False), "", ""),
         ("chi2_yates", "Chi-squared, Yates", _chi2(cells, yates=True), "", ""),
         ("fisher_p", "Fisher's exact p", _fisher(cells, mid=False), "", ""),
@@ -148,6 +153,33 @@ def _ic(n: int, expected: float | None) -> tuple[str, ...]:
         f"IC025, IC975 = log2(g / (E + ½)), g the 2.5 % and 97.5 % points of a gamma "
         f"distribution of shape {n + 0.5:g} and scale 1: {number(low)}, {number(high)}",
         f"= {number(log2(low / (expected + 0.5)))} to {number(log2(high / (expected + 0.5)))}",
+    )
+
+
+def _ebgm(n: int, expected: float | None, prior: Prior | None) -> tuple[str, ...]:
+    formula = "EBGM = e^(Q m1 + (1 − Q) m2), m_i = ψ(α_i + n) − ln(β_i + E)"
+    if prior is None:
+        return formula, "not defined: no prior was fitted at the checkpoint before"
+    if expected is None:
+        return formula, "not defined: E is not"
+    found = ebgm(n, expected, prior)
+    q = float(found.weight)
+    mean = [
+        float(digamma(shape + n) - log(rate + expected))
+        for shape, rate in ((prior.alpha1, prior.beta1), (prior.alpha2, prior.beta2))
+    ]
+    value, low, high = (float(x) for x in found[:3])
+    return (
+        formula,
+        f"= e^({number(q)} × {number(mean[0])} + {number(1 - q)} × {number(mean[1])})"
+        f" = {number(value)}",
+        "prior, fitted to all pairs at the checkpoint: P Γ(α1, β1) + (1 − P) Γ(α2, β2), "
+        f"α1 = {number(prior.alpha1)}, β1 = {number(prior.beta1)}, "
+        f"α2 = {number(prior.alpha2)}, β2 = {number(prior.beta2)}, P = {number(prior.p)}",
+        f"Q = P f1 / (P f1 + (1 − P) f2) = {number(q)}, f_i the negative binomial probability of "
+        f"n = {n} with shape α_i and mean α_i E / β_i",
+        "EB05, EB95 (90 %) = 5 % and 95 % points of Q Γ(α1 + n, β1 + E) + (1 − Q) Γ(α2 + n, β2 + E)"
+        f" = {number(low)} to {number(high)}",
     )
 
 

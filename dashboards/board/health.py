@@ -14,6 +14,7 @@ from dashboards.lag import Behind, Lag, in_flight
 from schemas.errors import LogError
 from streams.store import tables
 from streams.store.conservation import Law, conservation
+from streams.store.fits import Fit, Fits
 
 DAY = 86_400.0
 SHORTEST_SILENCE = DAY
@@ -65,6 +66,18 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The newest checkpoint: when everything was last scored anew, and with which priors."""
+
+    position: int
+    at: float
+    reason: str
+    pairs: int
+    seconds: float
+    fits: Mapping[str, Fit]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """All of it, of one snapshot; `laws` and `behind` are None where the log cannot be read."""
 
@@ -77,6 +90,7 @@ class Health:
     batches: Mapping[str, int]
     quality: Sequence[Any]
     unmatched: Sequence[Any]
+    checkpoint: Checkpoint | None
     positions: Sequence[Any]
 
 
@@ -100,12 +114,23 @@ def health(connection: Connection, lag: Lag) -> Health:
             .order_by(tables.unmatched.c.n.desc(), tables.unmatched.c.kind, tables.unmatched.c.name)
             .limit(50)
         ).all(),
+        checkpoint=checkpoint(connection),
         positions=connection.execute(
             select(tables.positions).order_by(
                 tables.positions.c.consumer, tables.positions.c.topic, tables.positions.c.partition
             )
         ).all(),
     )
+
+
+def checkpoint(connection: Connection) -> Checkpoint | None:
+    """The newest one, or None."""
+    table = tables.checkpoints
+    row = connection.execute(select(table).order_by(table.c.position.desc()).limit(1)).first()
+    if row is None:
+        return None
+    fits = Fits.from_json(row.position, row.fits).by_dataset
+    return Checkpoint(row.position, row.at, row.reason, row.pairs, row.seconds, fits)
 
 
 def senders(connection: Connection) -> list[Sender]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, gammainc, gammaincinv, gammaln
 
-from detectors.disproportionality.gps import Prior, fit, log_mass
+from detectors.disproportionality.gps import Fit, Prior, fit, log_mass
 from detectors.disproportionality.ic import distinct
 from detectors.disproportionality.method import Columns, Floats, Integers, Method, floats
 from detectors.disproportionality.rrr import expected
@@ -162,16 +162,25 @@ class Parameters:
     likelihood: str = "truncated"
 
 
+def fit_table(table: PairTable, likelihood: str = "truncated") -> Fit:
+    """The prior of a table, fitted as `Parameters.likelihood` says. InputError `ebgm_fit_failed`.
+
+    A function of the rows and their order; groups of terms or strata of products among them would
+    count cases twice, so leave them out (`detectors.coding.plain`).
+    """
+    if likelihood == "zero_cells":
+        n, spread, weight = all_cells(table)
+        return fit(n, spread, truncated=False, weight=weight)
+    seen = table.n > 0
+    return fit(table.n[seen], expected(table.n_product, table.n_event, table.n_total)[seen])
+
+
 def _score(table: PairTable, parameters: Parameters) -> Columns:
     independent = expected(table.n_product, table.n_event, table.n_total)
     if parameters.prior is not None:
         prior = Prior(*parameters.prior)
-    elif parameters.likelihood == "zero_cells":
-        n, spread, weight = all_cells(table)
-        prior = fit(n, spread, truncated=False, weight=weight).prior
     else:
-        seen = table.n > 0
-        prior = fit(table.n[seen], independent[seen]).prior
+        prior = fit_table(table, parameters.likelihood).prior
     result = ebgm(table.n, independent, prior, parameters.level)
     return {"ebgm": result.estimate, "eb05": result.lower, "eb95": result.upper}
 

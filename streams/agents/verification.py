@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -13,35 +12,21 @@ from sqlalchemy import Connection, exists, func, select, union_all
 
 from detectors.casebook import Casebook
 from detectors.coding import content
-from detectors.disproportionality.table import score
-from detectors.followup.course import decode_course
 from schemas.envelope import Change
 from schemas.vocabulary import Vocabulary, Watchlist
-from streams.agents.courses import Courses
-from streams.agents.detector import LIVE_METHODS, newest_changes
+from streams.agents.check import Check
+from streams.agents.checkpoints import newest_changes
+from streams.agents.course_verification import check_courses
+from streams.agents.fits import fit, live_scores
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.conservation import conservation, in_flight
+from streams.store.fits import Fits, fits_at
 from streams.store.scores import nullable
 
 _change = msgspec.msgpack.Decoder(Change)
-_COURSES = 500  # replayed at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold, its figures, and how many differences were found."""
-
-    name: str
-    differences: int
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing differs."""
-        return self.differences == 0
 
 
 def check_dispositions(connection: Connection) -> Check:
@@ -96,7 +81,7 @@ def check_newest(connection: Connection) -> Check:
 def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
     """Counts folded from the changes, and scores of the last checkpoint, equal those in batch.
 
-    The batch side reads cases and versions alone, never the changes.
+    The batch side reads cases and versions alone, never the changes, and fits its own priors.
     """
     folded = Casebook.of(
         (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
@@ -107,72 +92,30 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
         for case, _, _ in _stored_cases(connection, stream="reports")
         for change in [case.change(origin="", taken_at=0.0)]
     )
-    counts, scores, pairs = 0, 0, 0
     datasets = sorted({*folded.datasets, *batch.datasets})
-    for dataset in datasets:
-        one, other = folded.table(dataset), batch.table(dataset)
-        pairs += len(other)
-        counts += _differences(_rows(one, {}), _rows(other, {}))
+    whole = {dataset: batch.table(dataset) for dataset in datasets}
+    stored = fits_at(connection)
+    fits = Fits(stored.position, {dataset: fit(table) for dataset, table in whole.items()})
+    counts, scores = 0, 0
+    for dataset, table in whole.items():
+        counts += _differences(_rows(folded.table(dataset), {}), _rows(table, {}))
+        columns = live_scores(dataset, table, fits)
+        expected = _rows(table, {name: columns[name] for name in tables.STATISTICS})
+        at = fits.position_of(dataset)
         scores += _differences(
-            _stored_scores(connection, dataset), _rows(other, score(other, LIVE_METHODS))
+            _stored_scores(connection, dataset),
+            {pair: (*row, at) for pair, row in expected.items()},
         )
+    other_fits = sum(stored.by_dataset.get(name) != fits.by_dataset[name] for name in datasets)
     figures = {
         "cases": sum(batch.n_total(d) for d in datasets),
-        "pairs": pairs,
+        "pairs": sum(map(len, whole.values())),
         "counts_differing": counts,
         "scores_differing": scores,
+        "priors": sum(fits.position_of(dataset) is not None for dataset in datasets),
+        "priors_differing": other_fits,
     }
-    return Check("live equals rebuild equals batch", counts + scores, figures)
-
-
-def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:
-    """Every course equals the fold of its records, and its findings are those of the fold.
-
-    The fold reads the newest versions alone; the links from records to courses are checked too.
-    """
-    table, found, links = tables.courses, tables.findings, tables.course_records
-    courses = Courses(vocabulary)
-    wrong, records, findings = [], 0, 0
-    numbers = connection.scalars(select(table.c.id).order_by(table.c.id)).all()
-    for start in range(0, len(numbers), _COURSES):
-        chunk = numbers[start : start + _COURSES]
-        again = courses.replayed(connection, chunk)
-        stored: dict[int, set[tuple[str, ...]]] = {number: set() for number in chunk}
-        for row in connection.execute(select(found).where(found.c.course_id.in_(chunk))):
-            stored[row.course_id].add((row.stream, row.code, row.anchor, row.explanation))
-        for number, state in connection.execute(
-            select(table.c.id, table.c.state).where(table.c.id.in_(chunk))
-        ):
-            course = again[number]
-            said = {(*finding.key, finding.explanation) for finding in course.findings}
-            if decode_course(state) != course or stored[number] != said:
-                wrong.append(number)
-            records += course.n
-            findings += len(said)
-    cases, versions = tables.cases, tables.versions
-    active = (
-        select(cases.c.id)
-        .join(versions, versions.c.id == cases.c.newest)
-        .where(cases.c.stream == "followups", versions.c.status == "active")
-    )
-    linked = connection.scalar(select(func.count()).select_from(links)) or 0
-    unlinked = connection.scalar(
-        select(func.count()).select_from(
-            active.where(~exists().where(links.c.case_id == cases.c.id)).subquery()
-        )
-    )
-    figures = {
-        "courses": len(numbers),
-        "records": records,
-        "findings": findings,
-        "differing": wrong[:10],
-        "unlinked": unlinked,
-    }
-    return Check(
-        "courses equal the replay of their records",
-        len(wrong) + (unlinked or 0) + abs(linked - records),
-        figures,
-    )
+    return Check("live equals rebuild equals batch", counts + scores + other_fits, figures)
 
 
 def _stored_cases(
@@ -214,7 +157,7 @@ def _rows(table: Any, columns: dict[str, Any]) -> dict[tuple[str, str], tuple[An
 
 def _stored_scores(connection: Connection, dataset: str) -> dict[tuple[str, str], tuple[Any, ...]]:
     table = tables.scores
-    names = ("n", "n_product", "n_event", "n_total", *tables.STATISTICS)
+    names = ("n", "n_product", "n_event", "n_total", *tables.STATISTICS, "fit")
     rows: Iterable[Any] = connection.execute(
         select(table.c.product, table.c.event, *(table.c[name] for name in names)).where(
             table.c.dataset == dataset

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from detectors import rules
 from schemas.errors import LogError, StoreError
 from schemas.record import STREAMS
-from schemas.vocabulary import Vocabulary, Watchlist
 from streams.agents import detect, follow_up, intake
+from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal
 from streams.agents.outbox import drain, owner
@@ -50,10 +49,7 @@ class Worker:
         self.log: Log = open_log(settings.broker)
         self.log.ensure_topics(settings.topics())
         self.store: Store = open_store(settings.store)
-        self._vocabulary = Vocabulary.load(settings.vocabulary)
-        self._watchlist = Watchlist.load(settings.watchlist)
-        text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
-        self._rules = rules.read(text)
+        self._configuration = Configuration.load(settings)
 
     def close(self) -> None:
         """Let go of log and store."""
@@ -99,19 +95,12 @@ class Worker:
             for stream in STREAMS:
                 module = intake if stream == "reports" else follow_up
                 name = CONSUMERS[stream]
-                disposal = Disposal(stream, self.store, self._vocabulary, log_id)
+                disposal = Disposal(stream, self.store, self._configuration.vocabulary, log_id)
                 owners = self._owners(name, stream)
                 module.register(
                     app, disposal, readers[name], store=self.store, log=self.log, owners=owners
                 )
-            detector = await asyncio.to_thread(
-                Detector,
-                self.store,
-                self._vocabulary,
-                self._watchlist,
-                self._rules,
-                log_id,
-            )
+            detector = await asyncio.to_thread(Detector, self.store, self._configuration, log_id)
             _tune_collector()
             detect.register(app, detector, readers[DETECT], self.store, self.log)
             await run_app(app, stop)

@@ -16,9 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from detectors import rules
 from schemas.envelope import VERSION, Change, Changes, Envelope, split
-from schemas.vocabulary import Vocabulary, Watchlist
+from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal, Taken
 from streams.gateway.bodies import Body
@@ -44,12 +43,12 @@ def run(file: Path, data: Path, sender: str) -> float:
     """Take in a file of NDJSON; the seconds from its first byte to the last score."""
     store = open_store(f"sqlite:///{data}/store.db")
     sealer = load_sealer(data)
-    vocabulary = Vocabulary.load()
+    configuration = Configuration.load()
     with store.write() as connection:
         for consumer, topic in ((CONSUMERS["reports"], "reports"), (DETECT, CHANGES)):
             bind_log(connection, consumer, _LOG, {(topic, 0): 0})
-    disposal = _Disposal("reports", store, vocabulary, _LOG)
-    detector = Detector(store, vocabulary, Watchlist.load(), rules.read(), _LOG)
+    disposal = _Disposal("reports", store, configuration.vocabulary, _LOG)
+    detector = Detector(store, configuration, _LOG)
     # as the worker does
     gc.collect()
     gc.freeze()

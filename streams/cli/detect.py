@@ -64,24 +64,26 @@ def command(
     n_product,n_event,n_total or without, and stratum), a table of reports
     (report_id,products,events, values separated by |, a product with ::PS ::SS ::C ::I), or
     reports in any format that `import` reads. Counts are taken as named; reports are coded and
-    their versions resolved as in the live system. What cannot be computed is empty.
+    their versions resolved as in the live system; the prior of EBGM is fitted to terms alone, with
+    --groups or without. What cannot be computed is empty.
     """
-    from detectors.disproportionality import ebgm
+    from detectors.coding import plain
     from streams.scoring import cases, counts, files, scored, tables
 
     asked = scored.chosen(methods)
     if files.shape(source) == "counts":
         if groups:
             raise click.UsageError("--groups needs reports; counts are taken as named")
-        table = counts.read(source)
+        fitted_to = table = counts.read(source)
     else:
         reading = cases.Reading.of(vocabulary, roles, groups=groups)
         files.read(source, form, reading)
         book = reading.casebook()
         files.say(reading, book, dataset, warn)
         table = book.table(dataset)
+        fitted_to = table.rows(plain(table))
     columns, failed = scored.columns(
-        table, asked, warn, {"ebgm": ebgm.Parameters(likelihood=ebgm_likelihood)}
+        table, asked, warn, fitted_to=fitted_to, likelihood=ebgm_likelihood
     )
     tables.write(output, columns)
     return int(failed > 0 and failed == len(asked) and methods != "all")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.disproportionality import METHODS, Method
-from detectors.disproportionality.method import Parameters
+from detectors.disproportionality import METHODS, Method, ebgm
 from detectors.disproportionality.table import PairTable, score
 from schemas.errors import InputError
 
@@ -40,9 +39,14 @@ def columns(
     table: PairTable,
     methods: Sequence[Method],
     warn: Warn,
-    parameters: Mapping[str, Parameters] | None = None,
+    *,
+    fitted_to: PairTable | None = None,
+    likelihood: str = "truncated",
 ) -> tuple[dict[str, npt.NDArray[Any]], int]:
-    """The columns of `detect`, and how many methods failed; the columns of those are empty."""
+    """The columns of `detect`, and how many methods failed; the columns of those are empty.
+
+    `fitted_to`: the rows that the prior of EBGM is fitted to by `likelihood`, all unless given.
+    """
     out: dict[str, npt.NDArray[Any]] = {
         "product": table.product,
         "event": table.event,
@@ -52,7 +56,12 @@ def columns(
     failed = 0
     for method in methods:
         try:
-            out |= score(table, (method,), parameters)
+            given = {}
+            if method is ebgm.METHOD:
+                rows = table if fitted_to is None else fitted_to
+                prior = ebgm.fit_table(rows, likelihood).prior
+                given = {method.name: ebgm.Parameters(prior=prior)}
+            out |= score(table, (method,), given)
         except InputError as error:
             failed += 1
             warn(error.code, f"{method.name}: {error}")

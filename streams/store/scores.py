@@ -16,7 +16,7 @@ from streams.store.writing import insert_tuples, upsert_tuples
 
 Columns = Mapping[str, npt.NDArray[np.float64]]
 COUNTS = ("n", "n_product", "n_event", "n_total")
-_SCORES = ("dataset", "product", "event", *COUNTS, *tables.STATISTICS, "watched", "position")
+_SCORES = ("dataset", "product", "event", *COUNTS, *tables.STATISTICS, "watched", "position", "fit")
 _POINTS = ("n", "expected", "prr", "ic", "ic025", "ic975")
 
 
@@ -36,10 +36,12 @@ def score_rows(
     dataset: str,
     table: PairTable,
     columns: Columns,
+    *,
     position: int,
+    fit: int | None,
     watched: Callable[[str], bool],
 ) -> Iterable[tuple[Any, ...]]:
-    """One row of `scores` for each pair of a table."""
+    """One row of `scores` for each pair of a table; `fit`: where the prior of EBGM was fitted."""
     size = len(table)
     by_product = {product: watched(product) for product in set(table.product)}
     return zip(
@@ -50,6 +52,7 @@ def score_rows(
         *(nullable(columns[name]) for name in tables.STATISTICS),
         [by_product[product] for product in table.product],
         [position] * size,
+        [fit] * size,
         strict=True,
     )
 

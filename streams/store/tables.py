@@ -146,6 +146,7 @@ checkpoints = Table(
     Column("changes", Integer, nullable=False, comment="up to here"),
     Column("cases", Integer, nullable=False),
     Column("pairs", Integer, nullable=False),
+    Column("fits", Text, nullable=False, comment="JSON: the prior of EBGM of each dataset"),
     Column("configuration", String, nullable=False, comment="hash of rules, vocabulary, watchlist"),
     Column("code_version", String, nullable=False),
     Column("seconds", Float, nullable=False),
@@ -167,6 +168,9 @@ STATISTICS = (
     "ic",
     "ic025",
     "ic975",
+    "ebgm",
+    "eb05",
+    "eb95",
 )
 
 scores = Table(
@@ -182,6 +186,7 @@ scores = Table(
     *(Column(name, Float, nullable=True) for name in STATISTICS),
     Column("watched", Boolean, nullable=False, index=True),
     Column("position", BigInteger, nullable=False, comment="in changes, at which computed"),
+    Column("fit", BigInteger, nullable=True, comment="checkpoint whose prior EBGM has; null: none"),
     sqlite_with_rowid=False,
 )
 

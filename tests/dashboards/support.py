@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
+from detectors.disproportionality import ebgm
+from detectors.disproportionality.gps import Prior
 from detectors.disproportionality.table import PairTable, score
 from schemas import times
 from schemas.coding import code
@@ -19,6 +22,7 @@ from schemas.vocabulary import Vocabulary
 from streams.log import Log, Message, open_log
 from streams.settings import Settings
 from streams.store import tables
+from streams.store.fits import Fit, Fits
 from streams.store.scores import nullable
 from streams.store.store import Store, open_store
 from streams.store.writing import upsert
@@ -57,6 +61,8 @@ class Filled:
         self.store: Store = open_store(self.settings.store)
         self.log: Log = open_log(self.settings.broker)
         self.log.ensure_topics(self.settings.topics())
+        self.prior: Prior | None = None
+        self.fit: int | None = None
         with self.store.write() as connection:
             rows = [("detect", "changes", 0)] + [
                 (consumer, topic, partition)
@@ -201,13 +207,13 @@ class Filled:
             [pair[2] for pair, _ in listed],
             **dict(zip(("n", "n_product", "n_event", "n_total"), counts, strict=True)),
         )
-        columns = {name: nullable(values) for name, values in score(table).items()}
+        columns = {name: nullable(values) for name, values in self.scores(table).items()}
         rows = []
         for i, (pair, numbers) in enumerate(listed):
             row: dict[str, Any] = dict(zip(("dataset", "product", "event"), pair, strict=True))
             row |= dict(zip(("n", "n_product", "n_event", "n_total"), numbers, strict=True))
             row |= {name: columns[name][i] for name in tables.STATISTICS}
-            rows.append(row | {"watched": watched, "position": position})
+            rows.append(row | {"watched": watched, "position": position, "fit": self.fit})
         upsert(connection, tables.scores, rows)
         if points:
             kept = ("dataset", "product", "event", "n", "expected", "prr", "ic", "ic025", "ic975")
@@ -220,6 +226,31 @@ class Filled:
                     for row in rows
                 ],
             )
+
+    def scores(self, table: PairTable) -> dict[str, Any]:
+        """The columns of a table, EBGM by the prior of the checkpoint if there is one."""
+        if self.prior is None:
+            return score(table) | dict.fromkeys(ebgm.METHOD.columns, np.full(len(table), np.nan))
+        given = {"ebgm": ebgm.Parameters(prior=self.prior)}
+        return score(table) | score(table, (ebgm.METHOD,), given)
+
+    def checkpoint(self, connection: Connection, position: int, fits: Mapping[str, Fit]) -> None:
+        """A checkpoint; what is scored from now on has its prior of the spontaneous reports."""
+        row = {
+            "position": position,
+            "at": 1_790_000_000.0,
+            "reason": "import",
+            "changes": 12,
+            "cases": 11,
+            "pairs": 40,
+            "fits": Fits(position, fits).to_json(),
+            "configuration": "c",
+            "code_version": "0",
+            "seconds": 0.25,
+        }
+        connection.execute(insert(tables.checkpoints), [row])
+        self.prior = fits["spontaneous"].prior
+        self.fit = None if self.prior is None else position
 
     def signal(
         self,
@@ -306,6 +337,14 @@ class Filled:
 def fill(filled: Filled) -> int:
     """A small board: 3 signals, 12 cases, some of every disposition; the id of the first signal."""
     with filled.store.write() as connection:
+        filled.checkpoint(
+            connection,
+            0,
+            {
+                "spontaneous": Fit(40, Prior(0.2, 0.06, 1.4, 1.8, 0.1), 812.5, 4),
+                "solicited": Fit(2, code="ebgm_fit_failed", message="2 pairs are too few"),
+            },
+        )
         first = [filled.version(connection, report(i)) for i in range(8)]
         filled.version(connection, report(0, version=2, received_at="2026-07-09"))
         filled.version(

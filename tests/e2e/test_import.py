@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from streams.store.tables import STATISTICS
 from tests.deployment import Deployment, report
+from tests.market import pairs
 from tests.support import shared
 
 
@@ -58,25 +60,56 @@ def test_esketamine_with_dissociation_is_8_of_32(
     assert (pair["n"], pair["n_product"], pair["n_total"]) == (8, 32, 10_000)
 
 
+def detected(deployment: Deployment, path: Path, out: Path) -> dict[tuple[str, str], Any]:
+    """What `detect` says of a file, groups included."""
+    deployment.run("detect", "--input", str(path), "--output", str(out), "--groups")
+    with out.open(newline="") as file:
+        return {(row["product"], row["event"]): row for row in csv.DictReader(file)}
+
+
+def differing(stored: dict[str, Any], row: dict[str, str]) -> list[str]:
+    """The columns of both that are not equal to the bit."""
+    names = (stored.keys() & row.keys()) - {"product", "event"}
+    assert set(STATISTICS) <= names
+    return [name for name in names if (float(row[name]) if row[name] else None) != stored[name]]
+
+
 def test_every_score_in_the_store_is_that_of_detect_to_the_bit(
     faers: tuple[Deployment, dict[str, Any]], tmp_path: Path
 ) -> None:
+    """No prior can be fitted to this file: EBGM is empty in both, and both say so."""
     deployment, _ = faers
-    path, out = shared("data/faers_2025q3/reports.csv"), tmp_path / "scores.csv"
-    deployment.run("detect", "--input", str(path), "--output", str(out), "--groups")
-    with out.open(newline="") as file:
-        detected = {(row["product"], row["event"]): row for row in csv.DictReader(file)}
+    found = detected(deployment, shared("data/faers_2025q3/reports.csv"), tmp_path / "scores.csv")
     stored = scores(deployment.data)
-    assert stored.keys() == detected.keys()
+    assert stored.keys() == found.keys()
     assert len(stored) > 20_000
-    statistics = [
-        name for name in next(iter(stored.values())) if name in next(iter(detected.values()))
-    ]
-    assert {"n", "expected", "prr", "ror_lower", "chi2_yates", "ic025", "ic975"} <= set(statistics)
-    for pair, row in stored.items():
-        for name in set(statistics) - {"product", "event"}:
-            value = detected[pair][name]
-            assert (float(value) if value else None) == row[name], (pair, name)
+    assert [pair for pair, row in stored.items() if differing(row, found[pair])] == []
+    ((fits,),) = rows(
+        deployment.data, "SELECT fits FROM checkpoints ORDER BY position DESC LIMIT 1"
+    )
+    assert json.loads(fits)["spontaneous"]["code"] == "ebgm_fit_failed"
+    assert {row["fit"] for row in stored.values()} == {None}
+
+
+def test_so_is_ebgm_by_the_prior_of_the_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    events = ["Cystitis", "Dysuria", "Pollakiuria", *(f"Event {i}" for i in range(3, 30))]
+    lines = ["report_id,received_at,products,events"]
+    for number, (product, event) in enumerate(pairs(1_500)):
+        name = "Ketalar" if product == 7 else f"Product {product}"
+        lines.append(f"{number},2025-06-{1 + number % 30:02},{name},{events[event]}")
+    path.write_text("\n".join(lines))
+    deployment = Deployment(tmp_path / "data")
+    imported(deployment, path)
+    found = detected(deployment, path, tmp_path / "scores.csv")
+    stored = scores(deployment.data)
+    assert stored.keys() == found.keys()
+    assert ("ketamine", "group:urinary") in stored
+    assert [pair for pair, row in stored.items() if differing(row, found[pair])] == []
+    ((position,),) = rows(deployment.data, "SELECT max(position) FROM checkpoints")
+    assert {row["fit"] for row in stored.values()} == {position}
+    assert all(row["eb05"] is not None for row in stored.values())
+    assert [check["name"] for check in deployment.verify()["checks"] if not check["holds"]] == []
 
 
 def test_rotashield_is_raised_on_the_day_of_the_third_report(tmp_path: Path) -> None:

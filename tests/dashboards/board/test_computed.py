@@ -12,18 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.board.computed import explained
+from detectors.disproportionality import ebgm
+from detectors.disproportionality.gps import Prior
 from detectors.disproportionality.table import PairTable, score
+
+# DuMouchel's first example
+PRIOR = Prior(0.2, 0.1, 2, 4, 1 / 3)
 
 
 def scored(n: int, n_product: int, n_event: int, n_total: int) -> dict[str, Any]:
     counts = {"n": n, "n_product": n_product, "n_event": n_event, "n_total": n_total}
     table = PairTable.of(["A"], ["x"], **{name: [value] for name, value in counts.items()})
-    columns = {name: float(values[0]) for name, values in score(table).items()}
+    given = {"ebgm": ebgm.Parameters(prior=PRIOR)}
+    scores = score(table) | score(table, (ebgm.METHOD,), given)
+    columns = {name: float(values[0]) for name, values in scores.items()}
     return counts | {name: None if np.isnan(v) else v for name, v in columns.items()}
 
 
 def steps(row: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {statistic.name: statistic.steps for statistic in explained(row)}
+    return {statistic.name: statistic.steps for statistic in explained(row, PRIOR)}
 
 
 def test_each_step_is_the_one_worked_out_by_hand() -> None:
@@ -49,10 +56,21 @@ def test_each_step_is_the_one_worked_out_by_hand() -> None:
     assert shown["fisher_p"][0] == "p = P(X ≥ 8), one-sided"
 
 
+def test_ebgm_is_worked_out_from_the_prior_of_its_checkpoint() -> None:
+    # n = 8, E = 0.128; by hand: psi(8.2) - ln(0.228) = 2.0418 + 1.4784 = 3.5202, and
+    # psi(10) - ln(4.128) = 2.2518 - 1.4178 = 0.8340
+    shown = steps(scored(8, 32, 40, 10_000))["ebgm"]
+    assert "3.52 + " in shown[1]
+    assert "0.834)" in shown[1]
+    assert "α1 = 0.2, β1 = 0.1, α2 = 2, β2 = 4, P = 0.3333" in shown[2]
+    none = {s.name: s.steps for s in explained(scored(8, 32, 40, 10_000))}["ebgm"]
+    assert none[-1] == "not defined: no prior was fitted at the checkpoint before"
+
+
 @given(st.integers(0, 60), st.integers(0, 200), st.integers(0, 200), st.integers(0, 100_000))
 def test_the_last_number_of_the_steps_is_the_stored_value(a: int, b: int, c: int, d: int) -> None:
     row = scored(a, a + b, a + c, a + b + c + d)
-    for statistic in explained(row):
+    for statistic in explained(row, PRIOR):
         text = " ".join(statistic.steps)
         if statistic.name.startswith("fisher"):
             continue
@@ -83,6 +101,7 @@ def close(shown: str, value: float) -> bool:
         ((0, 0, 5, 100), "rrr", "not defined: E is 0"),
         ((10, 10, 100, 100), "chi2", "not defined: a margin is 0"),
         ((0, 0, 0, 0), "ic", "not defined: E is not"),
+        ((0, 0, 0, 0), "ebgm", "not defined: E is not"),
     ],
 )
 def test_what_cannot_be_computed_says_why(

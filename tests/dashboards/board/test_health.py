@@ -148,3 +148,16 @@ def test_freshness_quality_and_unmatched_names_are_shown(board: Board) -> None:
     assert "clinic-b missing age over the limit 0.600 0.500 40 1" in shown
     assert "Zzyzx forte product 3" in shown
     assert "detect changes 0 9" in shown
+
+
+def test_the_priors_of_the_newest_checkpoint_are_shown_and_a_fit_that_failed_as_such(
+    board: Board,
+) -> None:
+    shown = text(board.get("/health"))
+    assert "scored anew at position 0, 2026-09-21 14:13:20 UTC (import): 40 pairs" in shown
+    assert "spontaneous fitted 40 0.2 0.06 1.4 1.8 0.1 812.5" in shown
+    assert "solicited failed 2 2 pairs are too few ebgm_fit_failed ; EBGM is empty" in shown
+
+
+def test_before_the_first_checkpoint_nothing_is_said_to_be_fitted(empty: Board) -> None:
+    assert "None yet; EBGM begins with the first." in text(empty.get("/health"))

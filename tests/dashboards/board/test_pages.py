@@ -84,6 +84,25 @@ def test_the_page_of_a_signal_shows_the_table_and_what_it_was_made_of(board: Boa
     assert "rule held for the first time: IC025 &gt; 0, n &gt;= 3 (n = 3)" in shown
 
 
+def test_ebgm_is_shown_with_its_limits_and_the_checkpoint_of_its_prior(board: Board) -> None:
+    shown = text(board.get("/signals/1"))
+    assert "the prior of EBGM is that of the checkpoint at position 0" in shown
+    # Q is near 1: psi(7.2) - ln(0.06 + 0.103) = 3.717; half the 5 % and 95 % points of chi-squared
+    # with 14.4 degrees of freedom, 6.85 and 24.2, over 0.163
+    assert "EBGM 41.1 21.0 to 74.3 EBGM = e^" in shown
+    assert "= e^(1 × 3.717 + " in shown
+
+
+def test_a_rule_on_ebgm_has_no_data_date_and_says_why(board: Board) -> None:
+    pair = ("spontaneous", "esketamine", "Sedation")
+    with board.filled.store.write() as connection:
+        number = board.filled.signal(
+            connection, pair, position=9, n=3, rules={"eb05": True}, data_date=None
+        )
+    shown = text(board.get(f"/signals/{number}"))
+    assert "none: its prior belongs to a checkpoint, not to a day" in shown
+
+
 def test_a_signal_whose_cases_are_gone_stays_and_says_so(board: Board) -> None:
     pair = ("spontaneous", "esketamine", "Pancreatitis acute")
     with board.filled.store.write() as connection:

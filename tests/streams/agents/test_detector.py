@@ -12,12 +12,15 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from detectors import rules
+from detectors.disproportionality.ebgm import ebgm
 from schemas.envelope import VERSION, Change, Changes, CodedEvent, CodedProduct
-from schemas.vocabulary import Vocabulary, Watchlist
+from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
+from streams.agents.fits import fit
 from streams.store import tables
+from streams.store.fits import Fits
 from streams.store.store import LostPartition, Store, bind_log, open_store, stored_positions
+from tests.market import pairs
 
 LOG = "the log of this test"
 DAY = date(2025, 1, 1).toordinal()
@@ -33,7 +36,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def detector(store: Store) -> Detector:
-    return Detector(store, Vocabulary.load(), Watchlist.load(None), rules.read(), LOG)
+    return Detector(store, Configuration.load(), LOG)
 
 
 def case(number: int, product: str, event: str, *, day: int = 0, revision: int = 1) -> Change:
@@ -48,6 +51,14 @@ def case(number: int, product: str, event: str, *, day: int = 0, revision: int =
 
 def background(first: int, count: int) -> list[Change]:
     return [case(first + i, f"OTHER {i % 7}", f"Event {i % 5}") for i in range(count)]
+
+
+def market(first: int, count: int) -> list[Change]:
+    """Cases to whose pairs a prior can be fitted."""
+    return [
+        case(first + i, f"OTHER {product}", f"Event {event}")
+        for i, (product, event) in enumerate(pairs(count))
+    ]
 
 
 def rows(store: Store, table: Any) -> list[Any]:
@@ -195,3 +206,95 @@ def test_after_a_rebuild_it_goes_on_as_if_it_had_never_stopped(
         [getattr(r, k) for k in keep] for r in rows(other, tables.signals)
     ]
     other.close()
+
+
+def scored(store: Store) -> dict[tuple[str, str], Any]:
+    return {(row.product, row.event): row for row in rows(store, tables.scores)}
+
+
+def test_between_checkpoints_ebgm_has_the_prior_of_the_last_one(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, market(1, 1500))
+    apply(one, 1, [case(5000 + i, "esketamine", "Dissociation", day=i) for i in range(3)])
+    pair = scored(store)["esketamine", "Dissociation"]
+    assert (pair.ebgm, pair.eb05, pair.eb95, pair.fit) == (None, None, None, None)
+    apply(one, 2, [Change("checkpoint", reason="test")])
+    (checkpoint,) = rows(store, tables.checkpoints)
+    fits = Fits.from_json(2, checkpoint.fits)
+    table = one.reports.book.table("spontaneous")
+    assert fits.by_dataset == {"spontaneous": fit(table)}
+    apply(one, 3, [case(5003, "esketamine", "Dissociation", day=5)])
+    pair = scored(store)["esketamine", "Dissociation"]
+    assert (pair.n, pair.position, pair.fit) == (4, 3, 2)
+    # n 4, expected 4 * 4 / 1504
+    prior = fits.by_dataset["spontaneous"].prior
+    assert prior is not None
+    expected = ebgm(4, 4 * 4 / 1504, prior)
+    assert (pair.ebgm, pair.eb05, pair.eb95) == tuple(map(float, expected[:3]))
+    # a detector that is made anew goes on with the same prior
+    apply(detector(store), 4, [case(5004, "esketamine", "Dissociation", day=6)])
+    pair = scored(store)["esketamine", "Dissociation"]
+    assert (pair.fit, pair.ebgm) == (2, float(ebgm(5, 5 * 5 / 1505, prior).estimate))
+
+
+def test_the_prior_is_fitted_to_whole_products_with_terms(store: Store) -> None:
+    """Strata and groups are scored with it and do not move it."""
+    one = detector(store)
+    urinary = CodedEvent("Dysuria", DAY, ("urinary",), matched=True)
+    home = CodedProduct("ketamine", "suspect", DAY, setting="home")
+    strata = [
+        Change("case", case_id=9000 + i, revision=1, products=(home,), events=(urinary,))
+        for i in range(3)
+    ]
+    strata += [case(9100 + i, f"OTHER {i % 12}", "Dysuria") for i in range(60)]
+    apply(one, 0, [*market(1, 1500), *strata, Change("checkpoint", reason="test")])
+    found = scored(store)
+    assert ("ketamine @home", "group:urinary") in found
+    assert all(row.fit == 0 and row.eb05 is not None for row in found.values())
+    (checkpoint,) = rows(store, tables.checkpoints)
+    plain = [row for row in found.values() if "@" not in row.product and ":" not in row.event]
+    assert Fits.from_json(0, checkpoint.fits).by_dataset["spontaneous"].pairs == len(plain)
+    assert len(plain) == len(found) - 3
+
+
+def test_a_fit_that_failed_is_recorded_and_leaves_its_columns_empty(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, [*market(1, 1500), Change("checkpoint", reason="test")])
+    solicited = [
+        msgspec.structs.replace(case(3000 + i, "esketamine", "Nausea"), dataset="solicited")
+        for i in range(4)
+    ]
+    apply(one, 1, [*solicited, Change("checkpoint", reason="test")])
+    fits = Fits.from_json(1, rows(store, tables.checkpoints)[-1].fits)
+    assert fits.by_dataset["solicited"].code == "ebgm_fit_failed"
+    assert fits.by_dataset["solicited"].message == "1 pairs are too few to fit a prior to"
+    apply(one, 2, [msgspec.structs.replace(solicited[0], case_id=4000)])
+    (row,) = [row for row in rows(store, tables.scores) if row.dataset == "solicited"]
+    assert (row.n, row.ebgm, row.eb05, row.eb95, row.fit) == (5, None, None, None, None)
+    assert row.ic is not None
+
+
+def test_eb05_raises_without_a_data_date(store: Store) -> None:
+    """Its prior belongs to a checkpoint, not to a day."""
+    one = detector(store)
+    apply(one, 0, [*market(1, 1500), Change("checkpoint", reason="test")])
+    apply(one, 1, [case(5000 + i, "esketamine", "Dissociation", day=i) for i in range(4)])
+    apply(one, 2, [Change("checkpoint", reason="test")])
+    found = {row.rule: row for row in rows(store, tables.signal_rules)}
+    assert found["eb05"].holds
+    assert (found["eb05"].first_position, found["eb05"].data_date) == (1, None)
+    assert found["ic025"].data_date == "2025-01-03"
+
+
+def test_at_a_checkpoint_every_rule_is_looked_at_again(store: Store) -> None:
+    """A pair that nothing touched can cease to stand out, since all others have grown."""
+    one = detector(store)
+    apply(one, 0, background(1, 60))
+    apply(one, 1, [case(1000 + i, "esketamine", "Cough") for i in range(4)])
+    assert [row.holds for row in rows(store, tables.signal_rules) if row.rule == "ic025"] == [True]
+    # the event becomes as common with others, and the pair itself stays as it is
+    apply(one, 2, [case(2000 + i, "OTHER", "Cough") for i in range(400)])
+    apply(one, 3, [Change("checkpoint", reason="test")])
+    pair = scored(store)["esketamine", "Cough"]
+    assert pair.ic025 < 0
+    assert [row.holds for row in rows(store, tables.signal_rules) if row.rule == "ic025"] == [False]

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from detectors import rules
 from schemas.envelope import VERSION, Change, Changes, Entry, Envelope, decode_changes
 from schemas.record import check
-from schemas.vocabulary import Vocabulary, Watchlist
+from schemas.vocabulary import Vocabulary
+from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal, Taken
 from streams.sealing import Sealer
@@ -79,7 +79,7 @@ def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
         for offset, lot in enumerate(lots):
             records = tuple(entry(i, record) for i, record in enumerate(lot))
             disposal.dispose([Taken(0, offset, Envelope(VERSION, "reports", records))])
-        detector = Detector(store, VOCABULARY, Watchlist.load(None), rules.read(), LOG)
+        detector = Detector(store, Configuration.load(), LOG)
         with store.read() as connection:
             sent = connection.scalars(select(tables.outbox.c.value).order_by(tables.outbox.c.id))
             batch = [decode_changes(value) for value in sent]
@@ -88,9 +88,9 @@ def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
         scores, versions, cases = tables.scores, tables.versions, tables.cases
         with store.read() as connection:
             law = conservation(connection, {})["reports"]
-            scored = [
-                row[:-1] for row in connection.execute(select(scores).order_by(*scores.primary_key))
-            ]
+            # where it was scored differs, for lots are of any size
+            same = [column for column in scores.c if column.name not in ("position", "fit")]
+            scored = connection.execute(select(*same).order_by(*scores.primary_key)).all()
             counted = connection.execute(
                 select(cases.c.report_id, versions.c.content_hash)
                 .join(versions, versions.c.id == cases.c.newest)

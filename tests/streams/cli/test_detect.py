@@ -11,6 +11,7 @@ import pytest
 
 from streams.cli import main
 from tests.detectors.shared import rows, shared
+from tests.market import pairs
 
 HEADER = (
     "product,event,n,n_product,n_event,n_total,expected,prr,prr_lower,prr_upper,"
@@ -90,6 +91,20 @@ def test_strata_are_added_up(tmp_path: Path) -> None:
         ("A", "x", "5", "5", "5", "6"),
         ("B", "y", "1", "1", "1", "6"),
     ]
+
+
+def test_rows_of_groups_are_added_and_change_no_other_row(tmp_path: Path) -> None:
+    """The prior of EBGM is fitted to terms alone: a case stands once in each of its pairs."""
+    events = ["Cystitis", "Dysuria", "Pollakiuria", *(f"Event {i}" for i in range(3, 30))]
+    lines = ["report_id,products,events"]
+    for number, (product, event) in enumerate(pairs(1_500)):
+        lines.append(f"{number},P{product},{events[event]}")
+    text = "\n".join(lines) + "\n"
+    terms = detect(tmp_path, text)
+    grouped = detect(tmp_path, text, "--groups")
+    assert {row["event"] for row in grouped} - {row["event"] for row in terms} == {"group:urinary"}
+    assert [row for row in grouped if row["event"] != "group:urinary"] == terms
+    assert all(row["eb05"] for row in grouped)
 
 
 def test_reports_are_coded_and_counted_by_role(tmp_path: Path) -> None:

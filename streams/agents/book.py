@@ -1,0 +1,39 @@
+"""A book of the detector: what one kind of change is counted in, with its own scores and looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from schemas.envelope import Change
+from streams.agents.moment import Moment
+from streams.store.fits import NONE, Fits
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a checkpoint records of a book: cases, pairs scored, fitted priors."""
+
+    cases: int = 0
+    pairs: int = 0
+    fits: Fits = NONE
+
+
+class Book(Protocol):
+    """Datasets that one kind of change moves; books share signals and checkpoints, no counts."""
+
+    kinds: tuple[str, ...]
+
+    def load(self, connection: Connection) -> None:
+        """Rebuild everything from the store."""
+
+    def take(self, change: Change) -> bool:
+        """Count a change; False where it has been counted before."""
+
+    def rescore(self, moment: Moment) -> None:
+        """Score what the changes since the last time have touched."""
+
+    def checkpoint(self, moment: Moment, reason: str) -> Figures:
+        """Score everything anew, all changes up to the moment's position being counted."""

@@ -1,0 +1,77 @@
+"""Checkpoints: positions at which everything is scored anew, a function of the changes alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+from sqlalchemy import Connection, and_, func, select
+
+from schemas.envelope import Change, decode_change
+from streams.agents.book import Figures
+from streams.agents.moment import Moment, day
+from streams.store import tables
+from streams.store.fits import Fits
+from streams.store.writing import upsert
+
+CHECKPOINT_AFTER = 2_000  # changes; from then on whenever their number has doubled
+
+
+class Checkpoints:
+    """How many changes there have been, and how many at the newest checkpoint."""
+
+    def __init__(self, configuration: str) -> None:
+        self._configuration = configuration
+        self.changes = 0
+        self._last, self._last_day = 0, ""
+
+    def load(self, connection: Connection) -> None:
+        """Stand where the store does."""
+        count = select(func.count()).select_from(tables.changes)
+        self.changes = connection.scalar(count) or 0
+        table = tables.checkpoints
+        row = connection.execute(select(table).order_by(table.c.position.desc()).limit(1)).first()
+        self._last, self._last_day = (row.changes, day(row.at)) if row else (0, "")
+
+    def due(self, at: float) -> str:
+        """Why one is due, or nothing."""
+        since = self.changes - self._last
+        if since and self._last_day and day(at) > self._last_day:
+            return "a day is over"
+        if since >= max(CHECKPOINT_AFTER, self._last):
+            return "the changes have doubled"
+        return ""
+
+    def write(self, moment: Moment, reason: str, found: Sequence[Figures], *, began: float) -> None:
+        """Record one with what each book found; `began`: by the monotonic clock."""
+        fits = {name: fit for one in found for name, fit in one.fits.by_dataset.items()}
+        self._last, self._last_day = self.changes, moment.day
+        row = {
+            "position": moment.position,
+            "at": moment.at,
+            "reason": reason,
+            "changes": self.changes,
+            "cases": sum(one.cases for one in found),
+            "pairs": sum(one.pairs for one in found),
+            "fits": Fits(moment.position, fits).to_json(),
+            "configuration": self._configuration,
+            "code_version": version("ketavigil"),
+            "seconds": time.monotonic() - began,
+        }
+        upsert(moment.connection, tables.checkpoints, [row])
+
+
+def newest_changes(connection: Connection, up_to: int | None = None) -> Iterable[Change]:
+    """The newest change of every case, as of a position (inclusive) or now."""
+    table = tables.changes
+    fold = select(table.c.case_id, func.max(table.c.revision).label("revision")).where(
+        table.c.kind == "case"
+    )
+    if up_to is not None:
+        fold = fold.where(table.c.position <= up_to)
+    newest = fold.group_by(table.c.case_id).subquery()
+    same = and_(table.c.case_id == newest.c.case_id, table.c.revision == newest.c.revision)
+    query = select(table.c.body).join(newest, same).where(table.c.kind == "case")
+    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+        yield decode_change(body)

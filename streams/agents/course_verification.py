@@ -1,0 +1,63 @@
+"""Whether the courses of the store are what their records say."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, exists, func, select
+
+from detectors.followup.course import decode_course
+from schemas.vocabulary import Vocabulary
+from streams.agents.check import Check
+from streams.agents.courses import Courses
+from streams.store import tables
+
+_COURSES = 500  # replayed at a time
+
+
+def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:
+    """Every course equals the fold of its records, and its findings are those of the fold.
+
+    The fold reads the newest versions alone; the links from records to courses are checked too.
+    """
+    table, found, links = tables.courses, tables.findings, tables.course_records
+    courses = Courses(vocabulary)
+    wrong, records, findings = [], 0, 0
+    numbers = connection.scalars(select(table.c.id).order_by(table.c.id)).all()
+    for start in range(0, len(numbers), _COURSES):
+        chunk = numbers[start : start + _COURSES]
+        again = courses.replayed(connection, chunk)
+        stored: dict[int, set[tuple[str, ...]]] = {number: set() for number in chunk}
+        for row in connection.execute(select(found).where(found.c.course_id.in_(chunk))):
+            stored[row.course_id].add((row.stream, row.code, row.anchor, row.explanation))
+        for number, state in connection.execute(
+            select(table.c.id, table.c.state).where(table.c.id.in_(chunk))
+        ):
+            course = again[number]
+            said = {(*finding.key, finding.explanation) for finding in course.findings}
+            if decode_course(state) != course or stored[number] != said:
+                wrong.append(number)
+            records += course.n
+            findings += len(said)
+    cases, versions = tables.cases, tables.versions
+    active = (
+        select(cases.c.id)
+        .join(versions, versions.c.id == cases.c.newest)
+        .where(cases.c.stream == "followups", versions.c.status == "active")
+    )
+    linked = connection.scalar(select(func.count()).select_from(links)) or 0
+    unlinked = connection.scalar(
+        select(func.count()).select_from(
+            active.where(~exists().where(links.c.case_id == cases.c.id)).subquery()
+        )
+    )
+    figures = {
+        "courses": len(numbers),
+        "records": records,
+        "findings": findings,
+        "differing": wrong[:10],
+        "unlinked": unlinked,
+    }
+    return Check(
+        "courses equal the replay of their records",
+        len(wrong) + (unlinked or 0) + abs(linked - records),
+        figures,
+    )

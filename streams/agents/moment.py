@@ -1,0 +1,30 @@
+"""A moment of the detector: in which transaction it writes, at which position, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+
+class Moment(NamedTuple):
+    """The transaction, the position in `changes`, and the system time (seconds since 1970)."""
+
+    connection: Connection
+    position: int
+    at: float
+
+    @property
+    def day(self) -> str:
+        """The day (UTC) of the system time."""
+        return day(self.at)
+
+
+def day(at: float) -> str:
+    """The day (UTC) of a time in seconds since 1970.
+
+    >>> day(86_400.0)
+    '1970-01-02'
+    """
+    return datetime.fromtimestamp(at, UTC).date().isoformat()

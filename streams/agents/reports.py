@@ -1,0 +1,73 @@
+"""What the detector does with a changed case: the casebook, and all that is worked out from it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import Connection, delete
+
+from detectors.casebook import Casebook, CaseContent
+from detectors.coding import base, content
+from detectors.dating import History
+from schemas.envelope import Change
+from streams.agents.book import Figures
+from streams.agents.checkpoints import newest_changes
+from streams.agents.configuration import Configuration
+from streams.agents.fits import fit
+from streams.agents.moment import Moment
+from streams.agents.screening import Screening
+from streams.agents.signals import Signals
+from streams.store import tables
+from streams.store.fits import Fits, fits_at
+
+
+class Reports:
+    """The datasets of reports: counts per pair, their scores, and what they raise."""
+
+    kinds: tuple[str, ...] = ("case",)
+
+    def __init__(self, configuration: Configuration, signals: Signals) -> None:
+        self._configuration = configuration
+        self._watchlist = configuration.watchlist
+        self._signals = signals
+
+    def load(self, connection: Connection) -> None:
+        """Rebuild everything from the store."""
+        self._watched: set[str] = set()
+        self.book = Casebook.of(
+            (change.case_id, change.revision, self._content(change))
+            for change in newest_changes(connection)
+        )
+        self._fits = fits_at(connection)
+        self._screening = Screening(self.book, self._watched, self._signals, self._configuration)
+
+    def take(self, change: Change) -> bool:
+        """Count a change; False where it is a revision that is held already."""
+        if change.revision <= (self.book.revision(change.case_id) or 0):
+            return False
+        moved = self.book.apply(change.case_id, change.revision, self._content(change))
+        self._screening.touch(moved)
+        return True
+
+    def rescore(self, moment: Moment) -> None:
+        """Score what the changes since the last time have touched."""
+        self._screening.rescore(moment, self._fits)
+
+    def checkpoint(self, moment: Moment, reason: str) -> Figures:
+        """Fit the priors anew, score everything, and date what is watched."""
+        whole = {dataset: self.book.table(dataset) for dataset in self.book.datasets}
+        self._fits = Fits(moment.position, {name: fit(table) for name, table in whole.items()})
+        moment.connection.execute(delete(tables.scores))
+        history = cache(lambda dataset: History(self.book, dataset))
+        self._screening.score_all(moment, whole, self._fits, history)
+        return Figures(
+            sum(map(self.book.n_total, whole)), sum(map(len, whole.values())), self._fits
+        )
+
+    def _content(self, change: Change) -> CaseContent | None:
+        found = content(change, strata_of=self._watchlist.watches)
+        if found is not None:
+            self._watched.update(
+                name for name, _ in found.products if self._watchlist.watches(base(name))
+            )
+        return found

@@ -1,9 +1,8 @@
-"""Who was at risk of what, on which days: first events and person-time over the rows of a cohort.
+"""Who was at risk of what, and until when: what the counts of a cohort are sums of.
 
-A day counts in the row of its spell. A course is at risk of an event up to the day of the first
+A course is at risk of an event up to the day of the first
 one, that day included, and no further than it was looked at: without a record that could have
-shown the event there is no person-time, so that no data never looks like safety. All sums are of
-whole days, and exact.
+shown the event there is no person-time, so that no data never looks like safety.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from detectors.contents import runs
 from detectors.courses import DAY, DAY_BITS, NOWHERE, Courses, Words
 from detectors.disproportionality.method import Integers
 from detectors.followup.spells import BANDS, KINDS
-from detectors.scope import Cells, Daily, Row, Scope
+from detectors.scope import Row, Scope
 
 _STRATUM = ("product", "route", "setting", "phase", "dose", "indication")
 _COUNTED = {"sessions": BANDS, "kind": KINDS}
@@ -52,6 +51,15 @@ class Affected:
     end: Integers
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Sessions that were assessed for an event, those with it, those up to the first event."""
+
+    every: Integers
+    with_event: Integers
+    to_first: Integers
+
+
 class AtRisk:
     """The events of a scope over the courses, ready to be counted over any rows."""
 
@@ -59,11 +67,11 @@ class AtRisk:
         self.courses, self.events, self.scope = courses, tuple(events), scope
         members = [scope.members(event) for event in self.events]
         assessing = [scope.assessing(names) for names in members]
-        self._ways = list(dict.fromkeys(assessing))
-        self._way = [self._ways.index(way) for way in assessing]
+        self.ways = list(dict.fromkeys(assessing))
+        self.way = [self.ways.index(way) for way in assessing]
         known = np.minimum(courses.registry_contact, scope.through)
         # for each way, the day after the last on which a course without the event counts
-        self._ends = [np.minimum(courses.last_assessed(way), known) + 1 for way in self._ways]
+        self.ends = [np.minimum(courses.last_assessed(way), known) + 1 for way in self.ways]
         # for each event as coded, those asked for that it counts as
         self._asked: dict[int, list[int]] = {}
         for j, names in enumerate(members):
@@ -95,79 +103,6 @@ class AtRisk:
         names = tuple(_unravelled(one, axes) for one in found.tolist())
         return Rows(names, every[0], every[1], parts // max(self.courses.size, 1))
 
-    def cells(self, by: Sequence[str], kinds: Sequence[str] | None = None) -> Cells:
-        """The counts over some axes, see `rows`."""
-        rows = self.rows(by, kinds)
-        shape = len(self.events), len(rows.names)
-        n, days, seen, sessions, having = np.zeros((5, *shape), dtype=np.int64)
-        outside = np.zeros(len(self.events), dtype=np.int64)
-        spells, met = self.courses.spells, self.courses.sessions
-        met_in = rows.row[met.spell]
-        whole = np.flatnonzero(rows.row != NOWHERE)
-        totals = []
-        for end in self._ends:
-            length = self._length(whole, end[spells.course[whole]])
-            some = length > 0
-            totals.append(
-                (_sum(rows.row[whole], shape[1], length), rows.counted(rows.part[whole[some]]))
-            )
-        for j, way in enumerate(self._way):
-            days[j], seen[j] = totals[way]
-            _, day, spell = self._firsts(j)
-            at = rows.row[spell][day <= self.scope.through]
-            n[j] = _sum(at, shape[1])
-            outside[j] = np.count_nonzero(at == NOWHERE)
-            one = self._affected(j, rows)
-            for sign, end in ((-1, one.without_end), (1, one.end)):
-                length = self._length(one.spell, end)
-                days[j] += sign * _sum(rows.row[one.spell], shape[1], length)
-                seen[j] += sign * rows.counted(rows.part[one.spell[length > 0]])
-            counted, with_event = self._sessions(j)
-            sessions[j] = _sum(met_in[counted], shape[1], met.n[counted])
-            having[j] = _sum(met_in[with_event], shape[1])
-        return Cells(
-            tuple(by), rows.names, self.events, n.T, days.T, seen.T, sessions.T, having.T, outside
-        )
-
-    def daily(self, by: Sequence[str], first_day: int) -> Daily:
-        """What each day adds to the counts over some axes, from a day to the last that counts.
-
-        Over all of a cohort's days it adds up to `cells`.
-        """
-        rows = self.rows(by)
-        size, length = len(rows.names), max(self.scope.through - first_day + 1, 0)
-        n, days, sessions, having = np.zeros((4, len(self.events), size, length), dtype=np.int64)
-        spells, met = self.courses.spells, self.courses.sessions
-        met_in = rows.row[met.spell]
-        whole = np.flatnonzero(rows.row != NOWHERE)
-
-        def counted(row: Integers, day: Integers, amount: Integers | None = None) -> Integers:
-            kept = (row != NOWHERE) & (day >= first_day) & (day < first_day + length)
-            place = row[kept] * length + day[kept] - first_day
-            weights = None if amount is None else amount[kept]
-            return _sum(place, size * length, weights).reshape(size, length)
-
-        def between(spell: Integers, end: Integers) -> Integers:
-            start = np.maximum(spells.start[spell], first_day)
-            end = np.minimum(spells.end[spell], end)
-            some = end > start
-            row = rows.row[spell[some]]
-            change = counted(row, start[some]) - counted(row, end[some])
-            return np.cumsum(change, axis=1)
-
-        totals = [between(whole, end[spells.course[whole]]) for end in self._ends]
-        for j, way in enumerate(self._way):
-            _, day, spell = self._firsts(j)
-            n[j] = counted(rows.row[spell], day)
-            one = self._affected(j, rows)
-            days[j] = totals[way] - between(one.spell, one.without_end)
-            days[j] += between(one.spell, one.end)
-            both = self._sessions(j)
-            sessions[j] = counted(met_in[both[0]], met.day[both[0]], met.n[both[0]])
-            having[j] = counted(met_in[both[1]], met.day[both[1]])
-        columns = (x.transpose(2, 1, 0) for x in (n, days, sessions, having))
-        return Daily(first_day, tuple(by), rows.names, self.events, *columns)
-
     def _axis(self, axis: str) -> tuple[Integers, tuple[str, ...]]:
         """The code of each spell, and the values by code."""
         spells, coding = self.courses.spells, self.courses.coding
@@ -187,7 +122,7 @@ class AtRisk:
         place = {value: i for i, value in enumerate(values)}
         return np.array([place[value] for value in held], dtype=np.int64)[owner], values
 
-    def _length(self, spell: Integers, end: Integers) -> Integers:
+    def length(self, spell: Integers, end: Integers) -> Integers:
         """Days of spells that lie before a day."""
         spells = self.courses.spells
         return np.maximum(np.minimum(spells.end[spell], end) - spells.start[spell], 0)
@@ -214,7 +149,7 @@ class AtRisk:
         _, rows, bounds = self._occurrences
         return rows[bounds[j] : bounds[j + 1]]
 
-    def _firsts(self, j: int) -> tuple[Integers, Integers, Integers]:
+    def firsts(self, j: int) -> tuple[Integers, Integers, Integers]:
         """The first event of each course that has any: course, day, spell (NOWHERE: none)."""
         if j not in self._found:
             rows, held = self._rows_of(j), self.courses.events
@@ -228,43 +163,43 @@ class AtRisk:
     def _found(self) -> dict[int, tuple[Integers, Integers, Integers]]:
         return {}
 
-    def _affected(self, j: int, rows: Rows) -> Affected:
-        course, day, _ = self._firsts(j)
+    def affected(self, j: int, rows: Rows) -> Affected:
+        """The spells of courses that have an event, of those that count in the rows."""
+        course, day, _ = self.firsts(j)
         number = self.courses.n_spells[course]
         spell = runs(self.courses.first_spell[course], number)
         end = np.repeat(np.minimum(day, self.scope.through) + 1, number)
         kept = rows.row[spell] != NOWHERE
         spell, end = spell[kept], end[kept]
-        return Affected(spell, self._ends[self._way[j]][self.courses.spells.course[spell]], end)
+        return Affected(spell, self.ends[self.way[j]][self.courses.spells.course[spell]], end)
 
-    def _sessions(self, j: int) -> tuple[Integers, Integers]:
-        """Rows of sessions that were assessed for an event, and of those that had it."""
+    def sessions(self, j: int) -> Met:
+        """The sessions that were assessed for an event, none where it is counted by course."""
         if j not in self._met:
-            self._met[j] = self._assessed_and_with(j)
+            self._met[j] = self._assessed(j)
         return self._met[j]
 
     @cached_property
-    def _met(self) -> dict[int, tuple[Integers, Integers]]:
+    def _met(self) -> dict[int, Met]:
         return {}
 
-    def _assessed_and_with(self, j: int) -> tuple[Integers, Integers]:
+    def _assessed(self, j: int) -> Met:
         courses, held = self.courses, self.courses.events
         rows = self._rows_of(j)
         rows = rows[held.session[rows]]
         if not len(rows) and self.events[j] not in self.scope.per_session:
-            return rows, rows
+            return Met(rows, rows, rows)
         had = courses.session_of(held.course[rows], held.day[rows])
         with_event = np.zeros(len(courses.sessions.day), dtype=bool)
         with_event[had[had != NOWHERE]] = True
         counts = courses.sessions.day <= self.scope.through
-        assessed = courses.assessed_sessions(self._ways[self._way[j]]) | with_event
-        return np.flatnonzero(assessed & counts), np.flatnonzero(with_event & counts)
-
-
-def _sum(place: Integers, size: int, amount: Integers | None = None) -> Integers:
-    """How many, or how much in all, at each place; NOWHERE is none."""
-    kept = place != NOWHERE
-    return np.bincount(place[kept], None if amount is None else amount[kept], size).astype(np.int64)
+        assessed = courses.assessed_sessions(self.ways[self.way[j]]) | with_event
+        course, day, _ = self.firsts(j)
+        first = np.full(courses.size, DAY)
+        first[course] = day
+        every = np.flatnonzero(assessed & counts)
+        to_first = courses.sessions.day[every] <= first[courses.sessions.course[every]]
+        return Met(every, np.flatnonzero(with_event & counts), every[to_first])
 
 
 def _unravelled(key: int, axes: list[tuple[str, ...]]) -> Row:

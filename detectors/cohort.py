@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from detectors import cohort_counts
 from detectors.at_risk import AtRisk
 from detectors.coding import base
 from detectors.courses import Coding, Courses
 from detectors.disproportionality.method import Floats, Integers
 from detectors.followup.content import CourseContent
-from detectors.scope import GROUP, YEAR, Cells, Daily, Scope
+from detectors.scope import GROUP, YEAR, Cells, Clusters, Daily, Scope
 
 _STRATA = ("route", "setting")
 _UNEXPOSED = {"before first dose": "before", "after stopping": "stopped"}
@@ -126,7 +127,7 @@ class Cohort:
     def cells(self, by: Sequence[str], scope: Scope, events: Sequence[str] | None = None) -> Cells:
         """The counts over some axes (see `AtRisk.rows`), of all events unless given."""
         wanted = self.events(scope) if events is None else events
-        return AtRisk(self.courses, wanted, scope).cells(by)
+        return cohort_counts.cells(AtRisk(self.courses, wanted, scope), by)
 
     def daily(
         self,
@@ -138,7 +139,11 @@ class Cohort:
         """What each day adds to `cells`, from a day on, by default the cohort's first."""
         wanted = self.events(scope) if events is None else events
         first = int(self.courses.spells.start.min(initial=scope.through))
-        return AtRisk(self.courses, wanted, scope).daily(by, first_day or first)
+        return cohort_counts.daily(AtRisk(self.courses, wanted, scope), by, first_day or first)
+
+    def clusters(self, by: Sequence[str], scope: Scope, events: Sequence[str]) -> Clusters:
+        """How the sessions of `cells` lie within courses."""
+        return cohort_counts.clusters(AtRisk(self.courses, events, scope), by)
 
     def table(
         self,
@@ -159,13 +164,13 @@ class Cohort:
         chosen = None if products is None else set(products)
         for product in chosen or ():
             found[product] = [np.zeros(len(wanted), dtype=np.int64)] * 5
-        cells = at_risk.cells(("product",))
+        cells = cohort_counts.cells(at_risk, ("product",))
         add(cells, (product for (product,) in cells.rows))
         for axis in _STRATA:
-            cells = at_risk.cells(("product", axis))
+            cells = cohort_counts.cells(at_risk, ("product", axis))
             add(cells, (f"{product} @{stratum}" for product, stratum in cells.rows))
         for name, kind in _UNEXPOSED.items():
-            cells = at_risk.cells(("product",), kinds=(kind,))
+            cells = cohort_counts.cells(at_risk, ("product",), kinds=(kind,))
             add(cells, (f"{product} @{name}" for (product,) in cells.rows))
         rows = sorted(
             name

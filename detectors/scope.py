@@ -76,10 +76,10 @@ class Cells:
     """Counts of each row (a value of each of `by`) and event, each of shape (rows, events).
 
     `n` are first events, `days` the person-days up to them, `courses` how many gave any. Of events
-    counted once a session: `sessions` that were assessed, and `sessions_with` the event; else 0.
-    `outside` (events,) are first events that lie in no row: not under observation, or in a spell
-    of a kind that does not count. Where `days` (or `sessions`) are 0 there is no data; 0 events
-    are another thing.
+    counted once a session: `sessions` that were assessed, `sessions_with` the event, and
+    `sessions_to_first`, those up to the course's first event; else 0. `outside` (events,) are
+    first events that lie in no row: not under observation, or in a spell of a kind that does not
+    count. Where `days` (or `sessions`) are 0 there is no data; 0 events are another thing.
     """
 
     by: tuple[str, ...]
@@ -90,6 +90,7 @@ class Cells:
     courses: Integers
     sessions: Integers
     sessions_with: Integers
+    sessions_to_first: Integers
     outside: Integers
 
     @property
@@ -110,8 +111,23 @@ class Daily:
     days: Integers
     sessions: Integers
     sessions_with: Integers
+    sessions_to_first: Integers
 
     @property
     def years(self) -> Floats:
         """Person-time in patient-years."""
         return self.days / YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """How sessions lie within courses: sums over courses, each of shape (rows, events).
+
+    Of s sessions assessed and w with the event in a course: `courses` with s > 0, and the sums of
+    w w, w s and s s. They say how far sessions of one patient are alike (see `rates.share`).
+    """
+
+    courses: Integers
+    with_with: Integers
+    with_all: Integers
+    all_all: Integers

@@ -81,7 +81,8 @@ def written_out(
 ) -> dict[str, Counter[tuple[int, tuple[str, ...], str]]]:
     """Each of the counts by (day, row, event), one day of one course after the other."""
     out = {name: Counter[tuple[int, tuple[str, ...], str]]() for name in
-           ("n", "days", "sessions", "sessions_with", "outside")}  # fmt: skip
+           ("n", "days", "sessions", "sessions_with", "sessions_to_first",
+            "outside")}  # fmt: skip
     per_session = set(scope.per_session) | {
         name
         for name in events
@@ -128,6 +129,8 @@ def written_out(
                 if dose in row and dose <= scope.through:
                     if had or known:
                         out["sessions"][dose, row[dose], name] += times
+                        if not found or dose <= found[0]:
+                            out["sessions_to_first"][dose, row[dose], name] += times
                     if had:
                         out["sessions_with"][dose, row[dose], name] += 1
     return out

@@ -145,6 +145,9 @@ def test_sessions_are_counted_where_they_were_assessed() -> None:
     by = {"Sedation": frozenset({"sedation"})}
     cells = held.cells((), scope(100, assessed_by=by))
     assert (cells.sessions.item(), cells.sessions_with.item(), cells.n.item()) == (4, 1, 1)
+    assert cells.sessions_to_first.item() == 4
+    early = book(course(Event("Sedation", FIRST, "session"), days=seen))
+    assert early.cells((), scope(100, assessed_by=by)).sessions_to_first.item() == 1
     assert held.cells((), scope(100)).sessions.item() == 5
     assert held.cells((), scope(20, assessed_by=by)).sessions.tolist() == [[3]]
     quiet = book(course(days=seen))
@@ -200,6 +203,9 @@ def test_an_empty_cohort_has_no_rows() -> None:
     assert empty.cells(("product",), scope(100), ["x"]).n.shape == (0, 1)
     assert empty.daily(("product",), scope(100), ["x"]).n.shape == (1, 0, 1)
     assert len(empty.table(scope(100), ["esketamine"], ["Death"])) == 1
+    whole = book(course()).daily((), scope(100), ["Death"])
+    assert (whole.first_day, len(whole.years)) == (FIRST, 101)
+    np.testing.assert_allclose(whole.years.sum(), 30 / 365.25)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ SCOPES = st.builds(
     st.sampled_from([{}, URINARY | {"Sedation": frozenset({"sedation", "urinary"})}]),
     st.sampled_from([frozenset(), frozenset({"Haematuria"})]),
 )
-COUNTS = ("n", "days", "sessions", "sessions_with")
+COUNTS = ("n", "days", "sessions", "sessions_with", "sessions_to_first")
 
 
 @settings(max_examples=100, deadline=None)
@@ -242,6 +248,30 @@ def test_counts_are_those_written_out_day_by_day(
         assert listed(cells, name) == summed(expected[name]), name
     outside = Counter(dict(zip(events, cells.outside.tolist(), strict=True)))
     assert +outside == Counter(event for (_, _, event) in expected["outside"].elements())
+
+
+@settings(max_examples=40, deadline=None)
+@given(courses=st.lists(contents(), max_size=5), within=SCOPES, by=AXES)
+def test_clusters_are_the_sums_over_courses(
+    courses: list[CourseContent], within: Scope, by: list[str]
+) -> None:
+    held = book(*courses)
+    within = replace(within, per_session=frozenset(EVENTS))
+    cells, found = held.cells(by, within, EVENTS), held.clusters(by, within, EVENTS)
+    expected = np.zeros((4, *cells.n.shape), dtype=np.int64)
+    for one in courses:
+        alone = written_out([one], by, within, EVENTS)
+        for r, row in enumerate(cells.rows):
+            for e, event in enumerate(EVENTS):
+                sums = [
+                    sum(n for (_, at, name), n in alone[what].items() if (at, name) == (row, event))
+                    for what in ("sessions", "sessions_with")
+                ]
+                expected[:, r, e] += [
+                    sums[0] > 0, sums[1] ** 2, sums[1] * sums[0], sums[0] ** 2
+                ]  # fmt: skip
+    got = (found.courses, found.with_with, found.with_all, found.all_all)
+    assert np.array(got).tolist() == expected.tolist()
 
 
 @settings(max_examples=40, deadline=None)

@@ -45,18 +45,20 @@ INSTRUMENTS = frozenset(one.name for one in fields(Parameters))
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """One instrument: its first score, and a rise that waits for a second visit."""
+    """One instrument: its first score, a rise that waits for a second visit, what was said."""
 
     first: float
     first_record: str
     rise_day: int = 0
     rise_record: str = ""
+    said: tuple[str, ...] = ()
 
 
 class State(msgspec.Struct, frozen=True):
-    """By instrument."""
+    """By instrument, and whether there has been blood in the urine."""
 
     scales: dict[str, Scale] = {}
+    blood: bool = False
 
 
 def urinary(
@@ -67,8 +69,8 @@ def urinary(
     The first score of an instrument is the baseline. A score in a worse band than the baseline's
     is a note; on a second visit it is a finding, and at once where the band is severe. Scores are
     not diagnoses: they count as symptoms, whose background is far above that of diagnosed
-    cystitis. Any haematuria is a finding. Scores in points of the instrument, days as ordinals;
-    instruments that have no bands are kept and say nothing.
+    cystitis. The first haematuria is a finding. Scores in points of the instrument, days as
+    ordinals; instruments that have no bands are kept and say nothing.
     Source: see `Parameters`; Winstock et al., BJU Int 2012;110:1762-6 (dose and frequency).
     Verified against worked examples by hand: `tests/detectors/followup/test_urinary.py`.
 
@@ -84,7 +86,8 @@ def urinary(
     record = observed.record
     assert isinstance(record, Urinary)
     found: list[Finding] = []
-    if record.haematuria:
+    if record.haematuria and not state.blood:
+        state = msgspec.structs.replace(state, blood=True)
         found.append(
             _finding(
                 observed,
@@ -101,11 +104,11 @@ def urinary(
         return state, tuple(found)
     scale = state.scales.get(name)
     if scale is None:
-        return State(state.scales | {name: Scale(record.score, observed.id)}), tuple(found)
+        return _with(state, name, Scale(record.score, observed.id)), tuple(found)
     before, now = _band(scale.first, bands), _band(record.score, bands)
     if now <= before:
-        calm = Scale(scale.first, scale.first_record)
-        return State(state.scales | {name: calm}), tuple(found)
+        calm = Scale(scale.first, scale.first_record, said=scale.said)
+        return _with(state, name, calm), tuple(found)
     text = (
         f"{name} {record.score:g} ({BANDS[now]}, from {bands[now - 1]:g}), "
         f"{scale.first:g} at the first visit ({BANDS[before]})"
@@ -115,23 +118,27 @@ def urinary(
     if repeated:
         rests_on.insert(1, scale.rise_record)
     level: Level = "finding" if repeated or now == 2 else "note"
-    found.append(
-        _finding(
-            observed,
-            "symptoms_worse" if level == "finding" else "symptoms_worse_once",
-            SYMPTOMS,
-            level=level,
-            records=tuple(rests_on),
-            explanation=text,
-            anchor=f"{name} {BANDS[now]}",
+    what = f"{level} {BANDS[now]}"
+    if what not in scale.said:  # once, so that the day of a finding never moves
+        found.append(
+            _finding(
+                observed,
+                "symptoms_worse" if level == "finding" else "symptoms_worse_once",
+                SYMPTOMS,
+                level=level,
+                records=tuple(rests_on),
+                explanation=text,
+                anchor=f"{name} {BANDS[now]}",
+            )
         )
-    )
-    rise = (
-        scale
-        if scale.rise_day
-        else Scale(scale.first, scale.first_record, observed.day, observed.id)
-    )
-    return State(state.scales | {name: rise}), tuple(found)
+        scale = msgspec.structs.replace(scale, said=(*scale.said, what))
+    if not scale.rise_day:
+        scale = msgspec.structs.replace(scale, rise_day=observed.day, rise_record=observed.id)
+    return _with(state, name, scale), tuple(found)
+
+
+def _with(state: State, name: str, scale: Scale) -> State:
+    return msgspec.structs.replace(state, scales=state.scales | {name: scale})
 
 
 def _band(score: float, bands: tuple[float, float]) -> int:

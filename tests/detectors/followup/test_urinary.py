@@ -66,3 +66,12 @@ def test_an_instrument_without_bands_says_nothing_and_haematuria_always_does() -
     assert findings(STREAM, [visit("2025-01-01", 1, "own"), visit("2025-02-01", 60, "own")]) == []
     (found,) = findings(STREAM, [record("urinary", "2025-01-01", haematuria=True)])
     assert (found.code, found.event, found.level) == ("haematuria", "Haematuria", "finding")
+
+
+def test_what_has_been_said_keeps_its_day() -> None:
+    visits = [visit("2025-01-01", 3), visit("2025-02-01", 13), visit("2025-03-01", 13)]
+    (found,) = findings(STREAM, visits)
+    assert found.records == ("2025-01-01", "2025-02-01")
+    blood = [record("urinary", day, haematuria=True) for day in ("2025-01-01", "2025-02-01")]
+    (found,) = findings(STREAM, blood)
+    assert found.records == ("2025-01-01",)

@@ -74,13 +74,15 @@ class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
-    """A case as its newest version says, or a demand for a checkpoint (`kind`).
+    """A case or a patient course as its newest records say, or a demand for a checkpoint.
 
     `revision` counts the changes of one case from 1; whoever has a revision ignores it.
     `taken_at` is when the gateway took the version that made the change (seconds since 1970).
+    `case_id` of a course is its own number; `payload` is what it contributes to the cohort
+    (`detectors.followup.content`).
     """
 
-    kind: Literal["case", "checkpoint"]
+    kind: Literal["case", "course", "checkpoint"]
     case_id: int = 0
     revision: int = 0
     status: str = "active"
@@ -92,6 +94,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     origin: str = "push"
     taken_at: float = 0.0
     reason: str = ""
+    payload: bytes = b""
 
 
 class Changes(msgspec.Struct, frozen=True, array_like=True):

@@ -32,13 +32,22 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     unit: Unit = "course"
 
 
+class Urgent(msgspec.Struct, frozen=True, array_like=True):
+    """An event that is raised at once, and the product that was given then."""
+
+    product: str
+    event: str
+    day: int
+
+
 class CourseContent(msgspec.Struct, frozen=True, array_like=True):
     """All that counts of a course, as its newest records say.
 
     `entry` is the first day under observation, 0 if there is none; `contact` the day of the last
     record; `exit_day` 0 unless it has ended. `days`: as in the state of the exposure stream, days
     with a record of each kind, each from the one before it. `attributes` are (name, value) of the
-    patient, sorted: what a cohort may be divided by beside the strata of its spells.
+    patient, sorted: what a cohort may be divided by beside the strata of its spells. `urgent`:
+    findings that are raised at once, whatever the rates say.
     """
 
     registry: str
@@ -51,6 +60,7 @@ class CourseContent(msgspec.Struct, frozen=True, array_like=True):
     days: dict[str, tuple[int, ...]] = {}
     events: tuple[Event, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    urgent: tuple[Urgent, ...] = ()
 
 
 def content(
@@ -95,6 +105,16 @@ unit='course')), (('age', 'old'), ('sex', 'female')))
     }
     if reason == "death":
         events.add((DEATH, state.exit_day, "course"))
+    cut, planned = spells(state, given), state.plan.product
+    urgent = {
+        (
+            _given_on(cut, state.strata, finding.day) or planned,
+            finding.event,
+            finding.day,
+        )
+        for finding in course.findings
+        if finding.level == "urgent"
+    }
     known = dict(state.markers)
     if state.sex:
         known["sex"] = state.sex
@@ -107,11 +127,18 @@ unit='course')), (('age', 'old'), ('sex', 'female')))
         exit_day=state.exit_day,
         exit_reason=reason,
         strata=state.strata,
-        spells=spells(state, given),
+        spells=cut,
         days=state.days,
         events=tuple(Event(*event) for event in sorted(events)),
         attributes=tuple(sorted((known | dict(attributes or {})).items())),
+        urgent=tuple(Urgent(*one) for one in sorted(urgent)),
     )
+
+
+def _given_on(cut: tuple[Spell, ...], strata: tuple[Stratum, ...], day: int) -> str:
+    """The product of the spell that a day lies in, or of the last one before it."""
+    begun = [spell for spell in cut if spell.start <= day] or list(cut[:1])
+    return strata[begun[-1].stratum].product if begun else ""
 
 
 def assessed_by(streams: Iterable[Stream] = STREAMS) -> dict[str, frozenset[str]]:

@@ -62,16 +62,18 @@ class Checkpoints:
         upsert(moment.connection, tables.checkpoints, [row])
 
 
-def newest_changes(connection: Connection, up_to: int | None = None) -> Iterable[Change]:
-    """The newest change of every case, as of a position (inclusive) or now."""
+def newest_changes(
+    connection: Connection, up_to: int | None = None, kind: str = "case"
+) -> Iterable[Change]:
+    """The newest change of every case (or course), as of a position (inclusive) or now."""
     table = tables.changes
     fold = select(table.c.case_id, func.max(table.c.revision).label("revision")).where(
-        table.c.kind == "case"
+        table.c.kind == kind
     )
     if up_to is not None:
         fold = fold.where(table.c.position <= up_to)
     newest = fold.group_by(table.c.case_id).subquery()
     same = and_(table.c.case_id == newest.c.case_id, table.c.revision == newest.c.revision)
-    query = select(table.c.body).join(newest, same).where(table.c.kind == "case")
+    query = select(table.c.body).join(newest, same).where(table.c.kind == kind)
     for (body,) in connection.execution_options(yield_per=10_000).execute(query):
         yield decode_change(body)

@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select
 
+from detectors.followup.content import content, encode_content
 from detectors.followup.course import EMPTY, Course, decode_course, encode_course, fold
 from detectors.followup.finding import Finding
 from detectors.followup.record import Observed, coded
+from schemas.envelope import Change
 from schemas.followup import FOLLOWUP, Followup
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
@@ -34,6 +36,7 @@ class Moved:
     body: bytes | None
     known: bool
     taken_at: float
+    origin: str
     partition: int
 
 
@@ -49,6 +52,7 @@ class _Touched:
     replay: bool = False
     arrived: list[Observed] = field(default_factory=list)
     taken_at: float = 0.0
+    origin: str = "push"
     partition: int = 0
 
 
@@ -61,7 +65,21 @@ class Changed:
     name: Name
     course: Course
     taken_at: float
+    origin: str
     partition: int
+
+    def change(self) -> Change:
+        """What the detector is told; a course that lost its last record counts no more."""
+        return Change(
+            "course",
+            case_id=self.id,
+            revision=self.revision,
+            status="active" if self.course.n else "nullified",
+            dataset="cohort",
+            origin=self.origin,
+            taken_at=self.taken_at,
+            payload=encode_content(content(self.course, self.name[0])),
+        )
 
 
 class Courses:
@@ -114,7 +132,7 @@ class Courses:
     def _touch(touched: dict[Name, _Touched], name: Name, record: Moved) -> _Touched:
         course = touched.setdefault(name, _Touched(name))
         course.taken_at = max(course.taken_at, record.taken_at)
-        course.partition = record.partition
+        course.origin, course.partition = record.origin, record.partition
         return course
 
     @staticmethod
@@ -141,7 +159,15 @@ class Courses:
             one.revision += 1
             _write_findings(connection, one, course)
             changed.append(
-                Changed(one.id, one.revision, one.name, course, one.taken_at, one.partition)
+                Changed(
+                    one.id,
+                    one.revision,
+                    one.name,
+                    course,
+                    one.taken_at,
+                    one.origin,
+                    one.partition,
+                )
             )
         upsert(
             connection,

@@ -14,6 +14,7 @@ from schemas.envelope import Changes, encode
 from streams.agents.book import Book
 from streams.agents.checkpoints import Checkpoints
 from streams.agents.configuration import Configuration
+from streams.agents.followed import Followed
 from streams.agents.freshness import record_freshness
 from streams.agents.moment import Moment
 from streams.agents.reports import Reports
@@ -35,7 +36,8 @@ class Detector:
         self._signals = Signals()
         self._checkpoints = Checkpoints(configuration.digest())
         self.reports = Reports(configuration, self._signals)
-        self._books: tuple[Book, ...] = (self.reports,)
+        self.followed = Followed(configuration, self._signals)
+        self._books: tuple[Book, ...] = (self.reports, self.followed)
         self._book_of = {kind: book for book in self._books for kind in book.kinds}
         self.load()
 

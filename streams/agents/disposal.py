@@ -6,7 +6,6 @@ The same for reports and follow-up records, and for what is pushed, imported or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,46 +14,21 @@ from sqlalchemy import Connection, delete, insert, select, update
 from schemas import times
 from schemas.coding import code
 from schemas.envelope import MAX_RECORDS as MAX_CHANGES
-from schemas.envelope import VERSION, Change, Changes, Entry, Envelope, encode
+from schemas.envelope import VERSION, Change, Changes, encode
 from schemas.errors import Fault
 from schemas.quality import QualityResult, QualitySuite, Row
 from schemas.record import Stream
 from schemas.vocabulary import Vocabulary
 from streams.agents.cases import load_cases
-from streams.agents.courses import Courses, Moved
+from streams.agents.courses import Courses
+from streams.agents.items import Item, Taken, moved_by, version_of, version_row
 from streams.agents.outbox import owner
 from streams.agents.quality import count_unmatched, held_row, write_quality
-from streams.agents.versions import Case, Version
+from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
 from streams.store.store import Store, allocate, move_position
 from streams.store.writing import insert_rows
-
-_NO_CHANGE = Change("case")
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An envelope with its place in the log and its size there."""
-
-    partition: int
-    offset: int
-    envelope: Envelope
-
-
-@dataclass(slots=True)
-class _Item:
-    """A record on its way: where it stands, and what is found out about it."""
-
-    taken: Taken
-    place: int
-    entry: Entry
-    body: dict[str, Any] = field(default_factory=dict)
-    coded: Change = _NO_CHANGE
-    stage: str = ""
-    rule: str | None = None
-    faults: tuple[Fault, ...] = ()
-    id: int = 0
 
 
 class Disposal:
@@ -76,7 +50,7 @@ class Disposal:
         `LostPartition` where another worker has moved the position; nothing is written then.
         """
         items = [
-            _Item(taken, place, entry)
+            Item(taken, place, entry)
             for taken in batch
             for place, entry in enumerate(taken.envelope.records)
         ]
@@ -96,7 +70,7 @@ class Disposal:
                 at=max((item.entry.taken_at for item in items), default=0.0),
             )
 
-    def _read(self, items: Iterable[_Item]) -> None:
+    def _read(self, items: Iterable[Item]) -> None:
         """Decode the bodies and code the names of what the gateway found in order."""
         for item in items:
             entry = item.entry
@@ -115,7 +89,7 @@ class Disposal:
                     fatal=coding.fatal,
                 )
 
-    def _check(self, items: Sequence[_Item]) -> QualityResult:
+    def _check(self, items: Sequence[Item]) -> QualityResult:
         """Run the quality suite; rows that fail one of its row rules are held."""
         rows = [
             Row(
@@ -145,7 +119,7 @@ class Disposal:
             )
         return result
 
-    def _write(self, connection: Connection, items: Sequence[_Item]) -> None:
+    def _write(self, connection: Connection, items: Sequence[Item]) -> None:
         fresh = [item for item in items if item.entry.replay_of is None]
         first = allocate(connection, tables.records, len(fresh)) if fresh else 0
         for number, item in enumerate(fresh, first):
@@ -163,7 +137,7 @@ class Disposal:
         )
         self._version(connection, [item for item in items if not item.faults])
 
-    def _replayed(self, connection: Connection, items: Sequence[_Item]) -> list[_Item]:
+    def _replayed(self, connection: Connection, items: Sequence[Item]) -> list[Item]:
         """Records that leave quarantine to be judged again; those that have left it are done."""
         again = {item.entry.replay_of: item for item in items if item.entry.replay_of is not None}
         if not again:
@@ -175,7 +149,7 @@ class Disposal:
             again[number].id = number
         return [again[number] for number in waiting]
 
-    def _record(self, item: _Item) -> dict[str, Any]:
+    def _record(self, item: Item) -> dict[str, Any]:
         entry = item.entry
         return {
             "id": item.id,
@@ -192,7 +166,7 @@ class Disposal:
             "sealed_hash": entry.sealed_hash,
         }
 
-    def _version(self, connection: Connection, items: Sequence[_Item]) -> None:
+    def _version(self, connection: Connection, items: Sequence[Item]) -> None:
         """Put each record among the versions of its case, and publish what changed."""
         keys = [self._key(item) for item in items]
         known = load_cases(connection, set(keys))
@@ -204,7 +178,7 @@ class Disposal:
         duplicates: list[dict[str, Any]] = []
         changed: dict[str, Case] = {}
         conflicts: set[int] = set()
-        accepted: list[_Item] = []
+        accepted: list[Item] = []
         published: dict[int, list[Change]] = {}
         for item, key in zip(items, keys, strict=True):
             case = known.get(key)
@@ -218,13 +192,13 @@ class Disposal:
                     "sender": item.entry.sender,
                     "report_id": item.entry.record_id,
                 }
-            version = _version_of(item)
+            version = version_of(item)
             if (same := case.versions.get(version.order_key)) is not None:
                 duplicates.append({"id": item.id, "version_id": same.id})
                 continue
             accepted.append(item)
             conflicts.update(v.id for v in case.add(version))
-            new_versions[version.id] = _version_row(case, version, item)
+            new_versions[version.id] = version_row(case, version, item)
             changed[key] = case
             if self.stream == "reports":
                 published.setdefault(item.taken.partition, []).append(
@@ -254,18 +228,17 @@ class Disposal:
         insert_rows(connection, tables.duplicates, duplicates)
         if self._courses is not None:
             newest = {case.newest().id: case for case in changed.values()}
-            self._courses.move(
-                connection,
-                [
-                    _moved(item, newest[item.id], known=self._key(item) in existing)
-                    for item in accepted
-                    if item.id in newest
-                ],
-            )
+            moved = [
+                moved_by(item, newest[item.id], known=self._key(item) in existing)
+                for item in accepted
+                if item.id in newest
+            ]
+            for course in self._courses.move(connection, moved):
+                published.setdefault(course.partition, []).append(course.change())
         self._publish(connection, published)
         count_unmatched(connection, [item.coded for item in accepted])
 
-    def _key(self, item: _Item) -> str:
+    def _key(self, item: Item) -> str:
         return f"{self.stream}\x1f{item.entry.sender}\x1f{item.entry.record_id}"
 
     def _publish(self, connection: Connection, published: dict[int, list[Change]]) -> None:
@@ -281,36 +254,3 @@ class Disposal:
         ]
         if rows:
             connection.execute(insert(tables.outbox), rows)
-
-
-def _moved(item: _Item, case: Case, *, known: bool) -> Moved:
-    entry = item.entry
-    body = entry.body if entry.status == "active" else None
-    return Moved(case.id, body, known, entry.taken_at, item.taken.partition)
-
-
-def _version_of(item: _Item) -> Version:
-    entry = item.entry
-    return Version(
-        item.id,
-        entry.version,
-        times.sort_key(entry.information_date),
-        entry.content_hash,
-        entry.status,
-        item.coded,
-    )
-
-
-def _version_row(case: Case, version: Version, item: _Item) -> dict[str, Any]:
-    return {
-        "id": version.id,
-        "case_id": case.id,
-        "version": version.number,
-        "information_date": item.entry.information_date,
-        "sort_key": version.sort_key,
-        "content_hash": version.content_hash,
-        "status": version.status,
-        "version_conflict": version.conflict,
-        "body": item.entry.body,
-        "coded": encode(version.coded),
-    }

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from schemas.envelope import decode_envelope
-from streams.agents.disposal import Disposal, Taken
+from streams.agents.disposal import Disposal
+from streams.agents.items import Taken
 from streams.agents.outbox import drain
 from streams.agents.reader import Reader
 from streams.log.base import Log

@@ -21,7 +21,7 @@ from streams.settings import CHANGES, DETECT, SIGNALS
 from streams.store import tables
 
 OWNER = owner(DETECT, CHANGES, 0)
-SCREENING = "screening"
+SCREENING, CASE_REVIEW = "screening", "case_review"
 Pair = tuple[str, str, str]
 
 

@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 from schemas.envelope import VERSION, Change, Changes, Envelope, split
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
-from streams.agents.disposal import Disposal, Taken
+from streams.agents.disposal import Disposal
+from streams.agents.items import Taken
 from streams.gateway.bodies import Body
 from streams.gateway.taking import judge
 from streams.sealing import load_sealer

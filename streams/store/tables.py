@@ -190,6 +190,24 @@ scores = Table(
     sqlite_with_rowid=False,
 )
 
+rates = Table(
+    "rates",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("event", String, primary_key=True),
+    Column("n", Integer, nullable=False, comment="first events of courses"),
+    Column("days", BigInteger, nullable=False, comment="person-days at risk up to them"),
+    Column("courses", Integer, nullable=False, comment="that gave any"),
+    Column("sessions", Integer, nullable=False, comment="assessed; 0: not counted by session"),
+    Column("sessions_with", Integer, nullable=False),
+    Column("rate", Float, nullable=True, comment="per patient-year"),
+    Column("rate_lower", Float, nullable=True),
+    Column("rate_upper", Float, nullable=True),
+    Column("lock_day", Integer, nullable=False, comment="ordinal; counted up to it less the lag"),
+    Column("position", BigInteger, nullable=False, comment="in changes, at which computed"),
+    comment="the cohort's watched products with every event, 0 events included",
+)
+
 points = Table(
     "points",
     metadata,

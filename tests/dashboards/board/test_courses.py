@@ -16,7 +16,8 @@ from dashboards.board.timeline import MOST, Line, chart
 from schemas.envelope import VERSION, Entry, Envelope
 from schemas.record import check
 from schemas.vocabulary import Vocabulary
-from streams.agents.disposal import Disposal, Taken
+from streams.agents.disposal import Disposal
+from streams.agents.items import Taken
 from streams.sealing import Sealer
 from tests.dashboards.board.conftest import Board
 

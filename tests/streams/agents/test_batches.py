@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schemas.envelope import VERSION, Entry, Envelope
-from streams.agents.disposal import Taken
 from streams.agents.intake import RECORDS, batches
+from streams.agents.items import Taken
 
 ENTRY = Entry(0, "clinic-a", "push", 0.0, b"", b"", b"", "A-1")
 

@@ -20,7 +20,8 @@ from schemas.followup import FOLLOWUP
 from schemas.record import check
 from schemas.vocabulary import Vocabulary
 from streams.agents.courses import Courses
-from streams.agents.disposal import Disposal, Taken
+from streams.agents.disposal import Disposal
+from streams.agents.items import Taken
 from streams.sealing import Sealer
 from streams.store import tables
 from streams.store.store import bind_log, open_store

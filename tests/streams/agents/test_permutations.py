@@ -18,7 +18,8 @@ from schemas.record import check
 from schemas.vocabulary import Vocabulary
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
-from streams.agents.disposal import Disposal, Taken
+from streams.agents.disposal import Disposal
+from streams.agents.items import Taken
 from streams.sealing import Sealer
 from streams.store import tables
 from streams.store.conservation import conservation

@@ -13,9 +13,10 @@ from sqlalchemy import insert, select, update
 
 from schemas.envelope import VERSION, Change, Changes, CodedEvent, CodedProduct, encode
 from schemas.vocabulary import Watchlist
+from streams.agents.check import Check
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
-from streams.agents.verification import Check, check_rebuild
+from streams.agents.verification import check_rebuild
 from streams.store import tables
 from streams.store.store import Store, bind_log, open_store
 from tests.market import pairs

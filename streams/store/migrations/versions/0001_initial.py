@@ -91,6 +91,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_findings_event"), "findings", ["event"])
     op.create_table(
+        "rates",
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.Column("courses", sa.Integer(), nullable=False),
+        sa.Column("sessions", sa.Integer(), nullable=False),
+        sa.Column("sessions_with", sa.Integer(), nullable=False),
+        sa.Column("rate", sa.Float(), nullable=True),
+        sa.Column("rate_lower", sa.Float(), nullable=True),
+        sa.Column("rate_upper", sa.Float(), nullable=True),
+        sa.Column("lock_day", sa.Integer(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("product", "event", name=op.f("pk_rates")),
+    )
+    op.create_table(
         "duplicates",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("version_id", ID, nullable=False),

@@ -1,0 +1,136 @@
+"""What the detector does with a changed course: the cohort, its rates, and what they raise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete
+
+from detectors.coding import base
+from detectors.cohort import Cohort, CohortTable
+from detectors.followup.content import CourseContent, decode_content
+from detectors.followup.rates import rate
+from detectors.scope import YEAR, Scope
+from schemas.envelope import Change
+from streams.agents.book import Figures
+from streams.agents.checkpoints import newest_changes
+from streams.agents.configuration import Configuration
+from streams.agents.moment import Moment
+from streams.agents.signals import CASE_REVIEW, Pair, Signals
+from streams.store import tables
+from streams.store.scores import nullable
+from streams.store.writing import insert_tuples
+
+COHORT = "cohort"
+URGENT = "urgent_finding"
+_COLUMNS = (
+    "product",
+    "event",
+    "n",
+    "days",
+    "courses",
+    "sessions",
+    "sessions_with",
+    "rate",
+    "rate_lower",
+    "rate_upper",
+    "lock_day",
+    "position",
+)
+
+
+class Followed:
+    """The cohort: every course as its newest records say, its rates, its urgent findings."""
+
+    kinds: tuple[str, ...] = ("course",)
+
+    def __init__(self, configuration: Configuration, signals: Signals) -> None:
+        self._configuration = configuration
+        self._signals = signals
+
+    def load(self, connection: Connection) -> None:
+        """Rebuild everything from the store."""
+        self.book = Cohort()
+        self._urgent: dict[int, frozenset[Pair]] = {}
+        self._counts: dict[Pair, int] = {}
+        self._said: set[Pair] = set()
+        self._touched = False
+        for change in newest_changes(connection, kind="course"):
+            self._apply(change)
+        self._said.clear()
+        self._touched = False
+
+    def take(self, change: Change) -> bool:
+        """Count a change; False where it is a revision that is held already."""
+        if change.revision <= (self.book.revision(change.case_id) or 0):
+            return False
+        self._apply(change)
+        return True
+
+    def read(self, moment: Moment) -> None:
+        """Raise urgent findings at once, and say which are no longer there."""
+        for pair in sorted(self._said):
+            n = self._counts.get(pair, 0)
+            self._signals.observe(moment, CASE_REVIEW, pair, {URGENT: n > 0}, n, priority="high")
+        self._said.clear()
+
+    def rescore(self, moment: Moment) -> None:
+        """Write the rates of watched products anew, where a course has changed."""
+        if self._touched:
+            self._touched = False
+            self._write(moment)
+
+    def checkpoint(self, moment: Moment, reason: str) -> Figures:
+        """Write the rates anew: every day has its own person-time."""
+        return Figures(cases=0, pairs=self._write(moment))
+
+    def scope(self, lock_day: int) -> Scope:
+        """What is counted, up to a day."""
+        vocabulary = self._configuration.vocabulary
+        events = self.book.courses.coding.events.values
+        return Scope(lock_day, groups={event: vocabulary.groups_of(event) for event in events})
+
+    def table(self, lock_day: int) -> CohortTable:
+        """The counts of watched products up to a day."""
+        watches = self._configuration.watchlist.watches
+        whole = self.book.table(self.scope(lock_day))
+        watched = {name for name in set(whole.product) if watches(base(name))}
+        rows = np.array([name in watched for name in whole.product], dtype=bool)
+        return CohortTable(
+            *(getattr(whole, name)[rows] for name in CohortTable.__dataclass_fields__)
+        )
+
+    def _apply(self, change: Change) -> None:
+        content = decode_content(change.payload) if change.status == "active" else None
+        self._touched |= self.book.apply(change.case_id, change.revision, content)
+        before = self._urgent.get(change.case_id, frozenset())
+        now = self._urgent_pairs(content) if content is not None else frozenset()
+        if before == now:
+            return
+        self._urgent[change.case_id] = now
+        for pairs, step in ((before, -1), (now, 1)):
+            for pair in pairs:
+                self._counts[pair] = self._counts.get(pair, 0) + step
+        self._said |= before ^ now
+
+    def _urgent_pairs(self, content: CourseContent) -> frozenset[Pair]:
+        watches = self._configuration.watchlist.watches
+        return frozenset(
+            (COHORT, one.product, one.event) for one in content.urgent if watches(one.product)
+        )
+
+    def _write(self, moment: Moment) -> int:
+        lock_day = datetime.fromtimestamp(moment.at, UTC).toordinal()
+        table = self.table(lock_day)
+        found = rate(table.n, table.days / YEAR)
+        columns: list[list[Any]] = [
+            *(nullable(getattr(table, name)) for name in _COLUMNS[:7]),
+            *(nullable(values) for values in found),
+            [lock_day] * len(table),
+            [moment.position] * len(table),
+        ]
+        moment.connection.execute(delete(tables.rates))
+        insert_tuples(moment.connection, tables.rates, _COLUMNS, zip(*columns, strict=True))
+        return len(table)

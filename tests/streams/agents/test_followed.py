@@ -1,0 +1,140 @@
+"""The cohort in the detector: rates of courses, urgent findings at once, the same when rebuilt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from detectors.followup.content import CourseContent, Event, Urgent, encode_content
+from detectors.followup.exposure import Stratum
+from detectors.followup.spells import TREATED, Spell
+from schemas.envelope import VERSION, Change, Changes
+from streams.agents.configuration import Configuration
+from streams.agents.detector import Detector
+from streams.store import tables
+from streams.store.store import Store, bind_log, open_store
+
+LOG = "the log of this test"
+START = date(2025, 1, 1).toordinal()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+    with opened.write() as connection:
+        bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
+    yield opened
+    opened.close()
+
+
+def detector(store: Store) -> Detector:
+    return Detector(store, Configuration.load(), LOG)
+
+
+def course(
+    number: int, *events: Event, product: str = "esketamine", revision: int = 1, **more: Any
+) -> Change:
+    """A course under observation for the 200 days of the test."""
+    content = CourseContent(
+        "registry-a",
+        entry=START,
+        contact=START + 199,
+        strata=(Stratum(product, "intranasal", "clinic"),),
+        spells=(Spell(START, START + 200, TREATED, 0, 1),),
+        events=events,
+        **more,
+    )
+    return Change(
+        "course",
+        case_id=number,
+        revision=revision,
+        dataset="cohort",
+        payload=encode_content(content),
+    )
+
+
+def rows(store: Store, table: Any) -> list[Any]:
+    with store.read() as connection:
+        return list(connection.execute(select(table)).all())
+
+
+def apply(one: Detector, position: int, *changes: Change) -> None:
+    one.apply([(position, Changes(VERSION, changes))])
+
+
+def rate_of(store: Store, product: str, event: str) -> Any:
+    return {(row.product, row.event): row for row in rows(store, tables.rates)}[product, event]
+
+
+def test_a_rate_has_first_events_over_the_days_up_to_them(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, course(1, Event("Haematuria", START + 99)), course(2))
+    row = rate_of(store, "esketamine", "Haematuria")
+    # 100 days to the event of the first course, 200 of the second
+    assert (row.n, row.days, row.courses) == (1, 300, 2)
+    assert row.rate == pytest.approx(1 / (300 / 365.25))
+    # Garwood: -ln(0.975) and the 97.5 % point of a gamma of shape 2, 5.5716, over the years
+    assert row.rate_lower == pytest.approx(0.025318 / (300 / 365.25), rel=1e-4)
+    assert row.rate_upper == pytest.approx(5.571643 / (300 / 365.25), rel=1e-6)
+    # the group that the term stands in, and the route
+    assert rate_of(store, "esketamine", "group:urinary").n == 1
+    assert rate_of(store, "esketamine @intranasal", "Haematuria").days == 300
+
+
+def test_a_product_that_is_not_watched_has_no_row(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, course(1, Event("Haematuria", START + 9), product="sertraline"))
+    assert rows(store, tables.rates) == []
+
+
+def test_a_new_revision_takes_the_old_one_back(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, course(1, Event("Haematuria", START + 99)))
+    apply(one, 1, course(1, revision=2), course(2, Event("Haematuria", START + 9)))
+    assert (rate_of(store, "esketamine", "Haematuria").n) == 1
+    assert (rate_of(store, "esketamine", "Haematuria").days) == 210
+    apply(one, 2, Change("course", case_id=1, revision=3, status="nullified"))
+    assert (rate_of(store, "esketamine", "Haematuria").days) == 10
+
+
+def test_an_urgent_finding_raises_a_case_review_at_once_and_says_when_it_is_gone(
+    store: Store,
+) -> None:
+    one = detector(store)
+    urgent = (Urgent("esketamine", "Suicidal behaviour", START + 5),)
+    apply(one, 0, course(1, Event("Suicidal behaviour", START + 5), urgent=urgent))
+    (signal,) = [row for row in rows(store, tables.signals) if row.dataset == "cohort"]
+    assert (signal.kind, signal.priority, signal.raised_position) == ("case_review", "high", 0)
+    assert (signal.product, signal.event) == ("esketamine", "Suicidal behaviour")
+    # a second course counts, and a correction takes only its own away
+    apply(one, 1, course(2, urgent=urgent))
+    apply(one, 2, course(1, revision=2))
+    (rule,) = rows(store, tables.signal_rules)
+    assert rule.holds
+    apply(one, 3, course(2, revision=2))
+    (rule,) = rows(store, tables.signal_rules)
+    assert not rule.holds
+    said = [(row.what, json.loads(row.detail)["n"]) for row in rows(store, tables.signal_history)]
+    assert said == [("first_held", 1), ("holds_no_longer", 0)]
+
+
+def test_after_a_restart_the_cohort_is_the_same(store: Store) -> None:
+    one = detector(store)
+    urgent = (Urgent("esketamine", "Suicidal behaviour", START + 5),)
+    apply(one, 0, course(1, Event("Haematuria", START + 99)), course(2, urgent=urgent))
+    apply(one, 1, course(1, Event("Haematuria", START + 50), revision=2))
+    before = [row[:-1] for row in rows(store, tables.rates)]
+    again = detector(store)
+    assert len(again.followed.book) == 2
+    apply(again, 2, Change("checkpoint", reason="test"))
+    assert [row[:-1] for row in rows(store, tables.rates)] == before
+    # a revision that it has is ignored, and nothing is raised twice
+    apply(again, 3, course(1, revision=1), course(2, urgent=urgent))
+    assert [row[:-1] for row in rows(store, tables.rates)] == before
+    assert len(rows(store, tables.signals)) == 1

@@ -54,7 +54,10 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CodedProduct(msgspec.Struct, frozen=True, array_like=True):
-    """A product as counted: coded name, role, strata, and the day the case first held it."""
+    """A product as counted: coded name, role, strata, and the day the case first held it.
+
+    `rechallenge`: the day the case first called one positive; 0 where it does not.
+    """
 
     name: str
     role: str
@@ -62,15 +65,24 @@ class CodedProduct(msgspec.Struct, frozen=True, array_like=True):
     route: str = ""
     setting: str = ""
     matched: bool = False
+    rechallenge: int = 0
 
 
 class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
-    """An event term as counted, the groups it stands in, and the day the case first held it."""
+    """An event term as counted, the groups it stands in, and the day the case first held it.
+
+    `fatal`: the day the case first called it fatal; 0 where it does not.
+    """
 
     name: str
     day: int
     groups: tuple[str, ...] = ()
     matched: bool = False
+    fatal: int = 0
+
+
+# what a book of the detector is kept by, but for the demand of a checkpoint
+Kind = Literal["case", "checkpoint"]
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -80,7 +92,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     `taken_at` is when the gateway took the version that made the change (seconds since 1970).
     """
 
-    kind: Literal["case", "checkpoint"]
+    kind: Kind
     case_id: int = 0
     revision: int = 0
     status: str = "active"

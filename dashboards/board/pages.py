@@ -26,6 +26,7 @@ DISPOSITIONS = {
     "in_flight": "in flight",
 }
 RULES = {"ic025": "IC025", "eb05": "EB05", "evans_prr": "PRR, Evans", "ror025": "ROR lower limit"}
+KINDS = {"confirmed": "confirmed by sequential evidence"}
 STATES = {
     "first_held": "rule held for the first time",
     "holds_again": "rule holds again",
@@ -52,6 +53,7 @@ def environment() -> jinja2.Environment:
         "event": event,
         "words": words,
         "rule": rule,
+        "kind": kind,
     }
     pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
     return pages
@@ -149,6 +151,15 @@ def rule(name: str) -> str:
     ('ROR lower limit', 'our own')
     """
     return RULES.get(name, words(name))
+
+
+def kind(name: str) -> str:
+    """A kind of signal under its own words.
+
+    >>> kind("confirmed"), kind("case_review")
+    ('confirmed by sequential evidence', 'case review')
+    """
+    return KINDS.get(name, words(name))
 
 
 def words(name: str) -> str:

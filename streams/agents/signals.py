@@ -21,7 +21,7 @@ from streams.settings import CHANGES, DETECT, SIGNALS
 from streams.store import tables
 
 OWNER = owner(DETECT, CHANGES, 0)
-SCREENING = "screening"
+SCREENING, CASE_REVIEW = "screening", "case_review"
 Pair = tuple[str, str, str]
 
 
@@ -58,6 +58,10 @@ class Signals:
         """The number of a pair's signal of a kind, or None."""
         signal = self._raised.get((kind, pair))
         return None if signal is None else signal.id
+
+    def pairs(self, kind: str) -> set[Pair]:
+        """Every pair that has a signal of a kind."""
+        return {pair for of, pair in self._raised if of == kind}
 
     def observe(
         self,

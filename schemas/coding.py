@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from schemas.envelope import CodedEvent, CodedProduct
 from schemas.vocabulary import Vocabulary
 
@@ -41,8 +43,8 @@ def code(vocabulary: Vocabulary, body: Mapping[str, Any], day: int) -> Coding:
 
     One entry a coded product and one a coded event, in the order of the report. A product named
     twice has its strongest role (suspect, interacting, unknown, concomitant) with the first route
-    and the first setting given beside that role. `day` (ordinal) is the day the case first held
-    them.
+    and the first setting given beside that role, and a positive rechallenge if either has one.
+    `day` (ordinal) is the day the case first held them.
 
     >>> body = {
     ...     "products": [{"name": "KETALAR", "role": "concomitant"}, {"name": "Ketamine"}],
@@ -57,11 +59,14 @@ def code(vocabulary: Vocabulary, body: Mapping[str, Any], day: int) -> Coding:
     (True, True, 'spontaneous')
     """
     products: dict[str, CodedProduct] = {}
+    again: set[str] = set()
     for product in body.get("products", ()):
         name, matched = vocabulary.product(product["name"])
         role = product.get("role", "unknown")
         route = vocabulary.route(product.get("route"))
         setting = product.get("setting") or ""
+        if product.get("rechallenge") == "positive":
+            again.add(name)
         held = products.get(name)
         if held is not None:
             if _STRENGTH[role] > _STRENGTH[held.role]:
@@ -69,16 +74,20 @@ def code(vocabulary: Vocabulary, body: Mapping[str, Any], day: int) -> Coding:
             if role == held.role:
                 route, setting = held.route or route, held.setting or setting
         products[name] = CodedProduct(name, role, day, route, setting, matched)
+    for name in again:
+        products[name] = msgspec.structs.replace(products[name], rechallenge=day)
     events: dict[str, CodedEvent] = {}
     serious = fatal = False
     for reaction in body.get("reactions", ()):
         name, matched = vocabulary.event(reaction["term"])
-        if name not in events:
-            events[name] = CodedEvent(name, day, vocabulary.groups_of(name), matched)
-        if criteria := reaction.get("seriousness"):
-            serious = True
-            fatal = fatal or "death" in criteria
-        fatal = fatal or reaction.get("outcome") == "fatal"
+        criteria = reaction.get("seriousness") or ()
+        died = reaction.get("outcome") == "fatal" or "death" in criteria
+        known = events.get(name)
+        if known is None or (died and not known.fatal):
+            groups = vocabulary.groups_of(name)
+            events[name] = CodedEvent(name, day, groups, matched, day if died else 0)
+        serious = serious or bool(criteria)
+        fatal = fatal or died
     return Coding(
         tuple(products.values()),
         tuple(events.values()),

@@ -54,7 +54,10 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CodedProduct(msgspec.Struct, frozen=True, array_like=True):
-    """A product as counted: coded name, role, strata, and the day the case first held it."""
+    """A product as counted: coded name, role, strata, and the day the case first held it.
+
+    `rechallenge`: the day the case first called one positive; 0 where it does not.
+    """
 
     name: str
     role: str
@@ -62,15 +65,24 @@ class CodedProduct(msgspec.Struct, frozen=True, array_like=True):
     route: str = ""
     setting: str = ""
     matched: bool = False
+    rechallenge: int = 0
 
 
 class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
-    """An event term as counted, the groups it stands in, and the day the case first held it."""
+    """An event term as counted, the groups it stands in, and the day the case first held it.
+
+    `fatal`: the day the case first called it fatal; 0 where it does not.
+    """
 
     name: str
     day: int
     groups: tuple[str, ...] = ()
     matched: bool = False
+    fatal: int = 0
+
+
+# what a book of the detector is kept by, but for the demand of a checkpoint
+Kind = Literal["case", "course", "checkpoint"]
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -82,7 +94,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     (`detectors.followup.content`).
     """
 
-    kind: Literal["case", "course", "checkpoint"]
+    kind: Kind
     case_id: int = 0
     revision: int = 0
     status: str = "active"

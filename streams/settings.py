@@ -17,14 +17,17 @@ DETECT = "detect"
 
 ENVIRONMENT = "KETAVIGIL_"
 
+# files that replace (vocabulary: extend) what is shipped
+FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One deployment.
 
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
-    stand in its place where given. `watchlist`, `vocabulary` and `rules` are files that replace
-    (watchlist, rules) or extend (vocabulary) what is shipped.
+    stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
+    by the other of `FILES` replace it.
     """
 
     data: Path | None = None
@@ -33,6 +36,8 @@ class Settings:
     watchlist: Path | None = None
     vocabulary: Path | None = None
     rules: Path | None = None
+    case_review: Path | None = None
+    listed: Path | None = None
 
     @classmethod
     def read(
@@ -59,12 +64,10 @@ class Settings:
         if data is None and not (broker and store):
             data = Path("ketavigil-data")
         values: dict[str, Path | None] = {
-            name: Path(named)
-            for name in ("watchlist", "vocabulary", "rules")
-            if (named := environment(name))
+            name: Path(named) for name in FILES if (named := environment(name))
         }
         values |= {name: value for name, value in given.items() if value is not None}
-        for name in ("watchlist", "vocabulary", "rules"):
+        for name in FILES:
             path = values.get(name)
             if isinstance(path, Path) and not path.exists():
                 raise InputError("no_such_file", f"there is no {name} file {path}")
@@ -82,9 +85,7 @@ class Settings:
             "data": self.data,
             "broker": self.broker,
             "store": self.store,
-            "watchlist": self.watchlist,
-            "vocabulary": self.vocabulary,
-            "rules": self.rules,
+            **{name: getattr(self, name) for name in FILES},
         }
         return {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
 

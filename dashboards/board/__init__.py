@@ -24,10 +24,11 @@ from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
 from dashboards.board.signals import Filters
 from dashboards.lag import Lag
+from detectors import case_review
 from detectors.coding import base
 from detectors.disproportionality import METHODS
 from detectors.rules import Rule, read
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Listed, Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
@@ -63,11 +64,14 @@ class _Board:
         self._store = store
         self._lag = Lag(log, settings.partitions())
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
-        self._rules: dict[str, Rule] = {rule.name: rule for rule in read(text)}
         self._vocabulary = Vocabulary.load(settings.vocabulary)
+        screening = read(text)
+        self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
+        self._rules |= {r.name: r for r in (*case_review.RULES, case_review.URGENT)}
+        self._labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
-        self._undated = {name for name, rule in self._rules.items() if rule.columns & fitted}
+        self._undated = {rule.name for rule in screening if rule.columns & fitted}
         self._news = News(self._look, self._render)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
@@ -108,6 +112,7 @@ class _Board:
                 "notes": notes(connection, self._lag),
                 "strata": signals.strata(connection, signal),
                 "history": signals.history(connection, signal.row.id),
+                "others": signals.others(connection, signal),
             }
             score = signal.score
             prior = None
@@ -124,6 +129,7 @@ class _Board:
             points=picture.binned(signal.points)[::-1],
             rules=self._rules,
             undated=self._undated,
+            labels=self._labels.of(signal.row.product),
             base=base(signal.row.product),
             listing=listing,
             before=before,

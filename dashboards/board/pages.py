@@ -28,6 +28,7 @@ DISPOSITIONS = {
     "in_flight": "in flight",
 }
 RULES = {"ic025": "IC025", "eb05": "EB05", "evans_prr": "PRR, Evans", "ror025": "ROR lower limit"}
+KINDS = {"confirmed": "confirmed by sequential evidence"}
 STATES = {
     "first_held": "rule held for the first time",
     "holds_again": "rule holds again",
@@ -55,6 +56,7 @@ def environment() -> jinja2.Environment:
         "words": words,
         "rule": rule,
         "fields": fields,
+        "kind": kind,
     }
     pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
     return pages
@@ -152,6 +154,15 @@ def rule(name: str) -> str:
     ('ROR lower limit', 'our own')
     """
     return RULES.get(name, words(name))
+
+
+def kind(name: str) -> str:
+    """A kind of signal under its own words.
+
+    >>> kind("confirmed"), kind("case_review")
+    ('confirmed by sequential evidence', 'case review')
+    """
+    return KINDS.get(name, words(name))
 
 
 def words(name: str) -> str:

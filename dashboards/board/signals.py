@@ -15,13 +15,15 @@ from detectors.coding import base
 from streams.store import tables
 
 PAGE = 50
-_FIELDS = ("dataset", "product", "rule")
+PAIR = ("dataset", "product", "event")
+_FIELDS = ("kind", "dataset", "product", "rule")
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What part of the list is asked for, as it stands in the address."""
 
+    kind: str = ""
     dataset: str = ""
     product: str = ""
     rule: str = ""
@@ -32,12 +34,12 @@ class Filters:
         """From the parameters of an address; what makes no sense is left out.
 
         >>> Filters.of({"dataset": "solicited", "page": "x"})
-        Filters(dataset='solicited', product='', rule='', page=1)
+        Filters(kind='', dataset='solicited', product='', rule='', page=1)
         """
         page = query.get("page", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-        dataset, product, rule = (query.get(name, "")[:300] for name in _FIELDS)
-        return cls(dataset, product, rule, max(1, number))
+        kind, dataset, product, rule = (query.get(name, "")[:300] for name in _FIELDS)
+        return cls(kind, dataset, product, rule, max(1, number))
 
     def query(self, **changes: Any) -> str:
         """The same as the query of an address.
@@ -79,7 +81,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
     """The signals asked for, newest evidence first, then the strongest."""
     table, rules = tables.signals, tables.signal_rules
     where = [
-        table.c[name] == getattr(filters, name) for name in _FIELDS[:2] if getattr(filters, name)
+        table.c[name] == getattr(filters, name) for name in _FIELDS[:3] if getattr(filters, name)
     ]
     if filters.rule:
         where.append(
@@ -101,6 +103,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
         connection.scalar(count.where(*where)) or 0,
         connection.scalar(count) or 0,
         {
+            "kind": _distinct(connection, table.c.kind),
             "dataset": _distinct(connection, table.c.dataset),
             "product": _distinct(connection, table.c.product),
             "rule": _distinct(connection, rules.c.rule),
@@ -113,6 +116,17 @@ def one(connection: Connection, number: int) -> Signal | None:
     rows = connection.execute(_with_score(_evidence()).where(tables.signals.c.id == number)).all()
     found = _signals(connection, rows)
     return found[0] if found else None
+
+
+def others(connection: Connection, signal: Signal) -> Sequence[Any]:
+    """The signals of other kinds that the same pair has."""
+    table = tables.signals
+    return connection.execute(
+        select(table)
+        .where(*(table.c[name] == getattr(signal.row, name) for name in PAIR))
+        .where(table.c.id != signal.row.id)
+        .order_by(table.c.id)
+    ).all()
 
 
 def strata(connection: Connection, signal: Signal) -> Sequence[Any]:
@@ -142,7 +156,7 @@ def history(connection: Connection, number: int) -> list[dict[str, Any]]:
 
 
 def _same_pair(one: Any, other: Any) -> ColumnElement[bool]:
-    return and_(*(one.c[name] == other.c[name] for name in ("dataset", "product", "event")))
+    return and_(*(one.c[name] == other.c[name] for name in PAIR))
 
 
 def _evidence() -> ColumnElement[float]:
@@ -161,7 +175,7 @@ def _evidence() -> ColumnElement[float]:
 
 def _with_score(evidence: ColumnElement[float]) -> Select[Any]:
     table, scores = tables.signals, tables.scores
-    columns = [column for column in scores.c if column.name not in ("dataset", "product", "event")]
+    columns = [column for column in scores.c if column.name not in PAIR]
     return select(table, evidence.label("evidence_at"), *columns).select_from(
         table.outerjoin(scores, _same_pair(scores, table))
     )

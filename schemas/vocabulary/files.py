@@ -64,6 +64,24 @@ class Events(msgspec.Struct, forbid_unknown_fields=True):
     events: list[str]
 
 
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    """What one label lists, and for which routes (none given: for all)."""
+
+    product: str
+    title: str
+    date: str
+    source: str
+    terms: list[str]
+    routes: list[str] = []
+
+
+class Listed(msgspec.Struct, forbid_unknown_fields=True):
+    """The file of the labels."""
+
+    version: str
+    label: list[Label] = []
+
+
 def read(path: Path, form: type[T], what: str) -> T:
     """A TOML file as `form`; `InputError` ("no_such_file", "vocabulary_invalid")."""
     try:

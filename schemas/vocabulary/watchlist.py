@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from schemas.vocabulary import files
@@ -46,9 +45,16 @@ class Watchlist:
         return hashlib.sha256("\x1f".join(sorted(self.products)).encode()).hexdigest()
 
 
-@cache
-def designated_events() -> frozenset[str]:
-    """The events reviewed from the first suspect case, as coded."""
-    listed = files.decode(files.shipped("case_review.toml"), files.Events, "case review list")
-    vocabulary = Vocabulary.load()
-    return frozenset(vocabulary.event(term).name for term in listed.events)
+def designated_events(
+    path: Path | None = None, vocabulary: Vocabulary | None = None
+) -> frozenset[str]:
+    """The events reviewed from the first suspect case, as coded: the shipped list or a file's.
+
+    Errors: `InputError` ("no_such_file", "vocabulary_invalid").
+    """
+    if path is None:
+        listed = files.decode(files.shipped("case_review.toml"), files.Events, "case review list")
+    else:
+        listed = files.read(path, files.Events, "case review list")
+    names = vocabulary or Vocabulary.load()
+    return frozenset(names.event(term).name for term in listed.events)

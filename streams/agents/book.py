@@ -32,6 +32,9 @@ class Book(Protocol):
     def take(self, change: Change) -> bool:
         """Count a change; False where it has been counted before."""
 
+    def read(self, moment: Moment) -> None:
+        """A message has been read to its end: say what needs no statistics."""
+
     def rescore(self, moment: Moment) -> None:
         """Score what the changes since the last time have touched."""
 

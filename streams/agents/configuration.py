@@ -6,17 +6,19 @@ import hashlib
 from dataclasses import dataclass
 
 from detectors.rules import Rule, read
-from schemas.vocabulary import Vocabulary, Watchlist
+from schemas.vocabulary import Listed, Vocabulary, Watchlist, designated_events
 from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The vocabulary, the watchlist and the rules of one deployment."""
+    """Vocabulary, watchlist, screening rules, events designated for review, and labels."""
 
     vocabulary: Vocabulary
     watchlist: Watchlist
     rules: tuple[Rule, ...]
+    designated: frozenset[str]
+    listed: Listed
 
     @classmethod
     def load(cls, settings: Settings | None = None) -> Configuration:
@@ -30,6 +32,8 @@ class Configuration:
             vocabulary,
             Watchlist.load(given.watchlist, vocabulary),
             read(given.rules.read_text(encoding="utf-8") if given.rules else None),
+            designated_events(given.case_review, vocabulary),
+            Listed.load(given.listed, vocabulary),
         )
 
     def digest(self) -> str:
@@ -38,5 +42,11 @@ class Configuration:
         >>> len(Configuration.load().digest())
         16
         """
-        parts = (self.vocabulary.digest(), self.watchlist.digest(), repr(self.rules))
+        parts = (
+            self.vocabulary.digest(),
+            self.watchlist.digest(),
+            repr(self.rules),
+            repr(sorted(self.designated)),
+            self.listed.digest(),
+        )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

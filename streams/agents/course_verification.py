@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection, exists, func, select
 
+from detectors.cohort import Cohort
+from detectors.followup.content import content
 from detectors.followup.course import decode_course
 from schemas.vocabulary import Vocabulary
 from streams.agents.check import Check
+from streams.agents.configuration import Configuration
 from streams.agents.courses import Courses
+from streams.agents.followed import COLUMNS, rates
 from streams.store import tables
 
 _COURSES = 500  # replayed at a time
+
+
+def check_rates(connection: Connection, configuration: Configuration) -> Check:
+    """The rates of the last checkpoint equal those of the courses in batch, to the bit.
+
+    The batch side reads the courses alone, never the changes.
+    """
+    table, stored = tables.courses, tables.rates
+    book = Cohort.of(
+        (row.id, row.revision, content(course, row.registry) if course.n else None)
+        for row in connection.execute(select(table))
+        for course in [decode_course(row.state)]
+    )
+    held = connection.execute(select(*(stored.c[name] for name in COLUMNS))).all()
+    at = connection.scalar(select(func.max(tables.checkpoints.c.at))) or 0.0
+    lock_day = held[0].lock_day if held else datetime.fromtimestamp(at, UTC).toordinal()
+    said = {tuple(row)[:-2] for row in held}
+    expected = set(rates(book, configuration, lock_day))
+    figures = {"courses": len(book), "rates": len(expected)}
+    return Check("rates of the cohort equal batch", len(said ^ expected), figures)
 
 
 def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:

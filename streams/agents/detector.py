@@ -73,6 +73,8 @@ class Detector:
                     key = (change.kind, change.case_id, change.revision)
                     rows.append((position, place, *key, encode(change), at))
                     self._checkpoints.changes += 1
+                for book in self._books:
+                    book.read(Moment(connection, position, at))
                 if reason := reason or self._checkpoints.due(at):
                     self._checkpoint(Moment(connection, position, at), reason)
             for book in self._books:

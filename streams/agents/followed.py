@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, delete
 
+from detectors.case_review import URGENT
 from detectors.coding import base
-from detectors.cohort import Cohort, CohortTable
+from detectors.cohort import Cohort
 from detectors.followup.content import CourseContent, decode_content
 from detectors.followup.rates import rate
 from detectors.scope import YEAR, Scope
@@ -24,8 +24,7 @@ from streams.store.scores import nullable
 from streams.store.writing import insert_tuples
 
 COHORT = "cohort"
-URGENT = "urgent_finding"
-_COLUMNS = (
+COLUMNS = (
     "product",
     "event",
     "n",
@@ -73,7 +72,9 @@ class Followed:
         """Raise urgent findings at once, and say which are no longer there."""
         for pair in sorted(self._said):
             n = self._counts.get(pair, 0)
-            self._signals.observe(moment, CASE_REVIEW, pair, {URGENT: n > 0}, n, priority="high")
+            self._signals.observe(
+                moment, CASE_REVIEW, pair, {URGENT.name: n > 0}, n, priority="high"
+            )
         self._said.clear()
 
     def rescore(self, moment: Moment) -> None:
@@ -85,22 +86,6 @@ class Followed:
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
         """Write the rates anew: every day has its own person-time."""
         return Figures(cases=0, pairs=self._write(moment))
-
-    def scope(self, lock_day: int) -> Scope:
-        """What is counted, up to a day."""
-        vocabulary = self._configuration.vocabulary
-        events = self.book.courses.coding.events.values
-        return Scope(lock_day, groups={event: vocabulary.groups_of(event) for event in events})
-
-    def table(self, lock_day: int) -> CohortTable:
-        """The counts of watched products up to a day."""
-        watches = self._configuration.watchlist.watches
-        whole = self.book.table(self.scope(lock_day))
-        watched = {name for name in set(whole.product) if watches(base(name))}
-        rows = np.array([name in watched for name in whole.product], dtype=bool)
-        return CohortTable(
-            *(getattr(whole, name)[rows] for name in CohortTable.__dataclass_fields__)
-        )
 
     def _apply(self, change: Change) -> None:
         content = decode_content(change.payload) if change.status == "active" else None
@@ -123,14 +108,25 @@ class Followed:
 
     def _write(self, moment: Moment) -> int:
         lock_day = datetime.fromtimestamp(moment.at, UTC).toordinal()
-        table = self.table(lock_day)
-        found = rate(table.n, table.days / YEAR)
-        columns: list[list[Any]] = [
-            *(nullable(getattr(table, name)) for name in _COLUMNS[:7]),
-            *(nullable(values) for values in found),
-            [lock_day] * len(table),
-            [moment.position] * len(table),
-        ]
+        rows = rates(self.book, self._configuration, lock_day)
         moment.connection.execute(delete(tables.rates))
-        insert_tuples(moment.connection, tables.rates, _COLUMNS, zip(*columns, strict=True))
-        return len(table)
+        written = ((*row, lock_day, moment.position) for row in rows)
+        insert_tuples(moment.connection, tables.rates, COLUMNS, written)
+        return len(rows)
+
+
+def rates(book: Cohort, configuration: Configuration, lock_day: int) -> list[tuple[Any, ...]]:
+    """Each watched product with every event: counts, and the rate with its exact limits.
+
+    Counted up to a day less the lag of `Scope`; the columns are `COLUMNS` without the last two.
+    """
+    vocabulary, watches = configuration.vocabulary, configuration.watchlist.watches
+    events = book.courses.coding.events.values
+    scope = Scope(lock_day, groups={event: vocabulary.groups_of(event) for event in events})
+    table = book.table(scope)
+    found = rate(table.n, table.days / YEAR)
+    columns = [
+        *(nullable(getattr(table, name)) for name in COLUMNS[:7]),
+        *(nullable(values) for values in found),
+    ]
+    return [row for row in zip(*columns, strict=True) if watches(base(row[0]))]

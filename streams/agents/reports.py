@@ -15,6 +15,7 @@ from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
 from streams.agents.fits import fit
 from streams.agents.moment import Moment
+from streams.agents.review import Review
 from streams.agents.screening import Screening
 from streams.agents.signals import Signals
 from streams.store import tables
@@ -34,10 +35,9 @@ class Reports:
     def load(self, connection: Connection) -> None:
         """Rebuild everything from the store."""
         self._watched: set[str] = set()
-        self.book = Casebook.of(
-            (change.case_id, change.revision, self._content(change))
-            for change in newest_changes(connection)
-        )
+        self._review = Review(self._configuration, self._signals)
+        self.book = Casebook.of(map(self._counted, newest_changes(connection)))
+        self._review.begin()
         self._fits = fits_at(connection)
         self._screening = Screening(self.book, self._watched, self._signals, self._configuration)
 
@@ -47,7 +47,12 @@ class Reports:
             return False
         moved = self.book.apply(change.case_id, change.revision, self._content(change))
         self._screening.touch(moved)
+        self._review.take(change)
         return True
+
+    def read(self, moment: Moment) -> None:
+        """Say what the cases of a message satisfy by themselves."""
+        self._review.observe(moment)
 
     def rescore(self, moment: Moment) -> None:
         """Score what the changes since the last time have touched."""
@@ -63,6 +68,10 @@ class Reports:
         return Figures(
             sum(map(self.book.n_total, whole)), sum(map(len, whole.values())), self._fits
         )
+
+    def _counted(self, change: Change) -> tuple[int, int, CaseContent | None]:
+        self._review.take(change)
+        return change.case_id, change.revision, self._content(change)
 
     def _content(self, change: Change) -> CaseContent | None:
         found = content(change, strata_of=self._watchlist.watches)

@@ -15,7 +15,6 @@ from detectors.disproportionality import BY_ROW
 from detectors.disproportionality.method import Floats
 from detectors.disproportionality.table import PairTable
 from detectors.rules import Rule, holds
-from schemas.vocabulary import designated_events
 from streams.agents.configuration import Configuration
 from streams.agents.fits import COLUMNS, live_scores
 from streams.agents.moment import Moment
@@ -59,7 +58,6 @@ class Screening:
         # n grows from day to day, so that a pair below every rule's n needs no dating
         self._least = min((_least_n(rule) for rule in self._dated), default=0)
         self._context = configuration.vocabulary.context()
-        self._designated = designated_events()
         self._touched = _Touched()
 
     def touch(self, moved: Moved) -> None:
@@ -145,10 +143,7 @@ class Screening:
             pair = (dataset, table.product[i], table.event[i])
             if (some[i] or self._signals.id_of(SCREENING, pair)) and pair[2] not in self._context:
                 now = {rule: bool(rows[i]) for rule, rows in held.items()}
-                priority = "high" if pair[2] in self._designated else "normal"
-                news |= self._signals.observe(
-                    moment, SCREENING, pair, now, int(table.n[i]), priority=priority
-                )
+                news |= self._signals.observe(moment, SCREENING, pair, now, int(table.n[i]))
         return news
 
     def _drop_empty(self, moment: Moment, pairs: Iterable[Pair]) -> None:

@@ -59,6 +59,10 @@ class Signals:
         signal = self._raised.get((kind, pair))
         return None if signal is None else signal.id
 
+    def pairs(self, kind: str) -> set[Pair]:
+        """Every pair that has a signal of a kind."""
+        return {pair for of, pair in self._raised if of == kind}
+
     def observe(
         self,
         moment: Moment,

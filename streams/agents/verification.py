@@ -13,10 +13,11 @@ from sqlalchemy import Connection, exists, func, select, union_all
 from detectors.casebook import Casebook
 from detectors.coding import content
 from schemas.envelope import Change
-from schemas.vocabulary import Vocabulary, Watchlist
+from schemas.vocabulary import Watchlist
 from streams.agents.check import Check
 from streams.agents.checkpoints import newest_changes
-from streams.agents.course_verification import check_courses
+from streams.agents.configuration import Configuration
+from streams.agents.course_verification import check_courses, check_rates
 from streams.agents.fits import fit, live_scores
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
@@ -186,7 +187,7 @@ def check_conservation(connection: Connection, log: Log, partitions: int) -> lis
 
 
 def verify(
-    connection: Connection, settings: Settings, log: Log, watchlist: Watchlist
+    connection: Connection, settings: Settings, log: Log, configuration: Configuration
 ) -> list[Check]:
     """Every check, in one snapshot."""
     return [
@@ -194,6 +195,7 @@ def verify(
         check_dispositions(connection),
         check_sealed(connection),
         check_newest(connection),
-        check_rebuild(connection, watchlist),
-        check_courses(connection, Vocabulary.load(settings.vocabulary)),
+        check_rebuild(connection, configuration.watchlist),
+        check_courses(connection, configuration.vocabulary),
+        check_rates(connection, configuration),
     ]

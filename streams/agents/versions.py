@@ -88,10 +88,18 @@ class Case:
 
 
 def _earliest(product: CodedProduct, versions: list[Change]) -> CodedProduct:
-    days = [p.day for v in versions for p in v.products if p.name == product.name]
-    return msgspec.structs.replace(product, day=min(days))
+    same = [p for v in versions for p in v.products if p.name == product.name]
+    again = min((p.rechallenge for p in same if p.rechallenge), default=0)
+    return msgspec.structs.replace(
+        product,
+        day=min(p.day for p in same),
+        rechallenge=again if product.rechallenge else 0,
+    )
 
 
 def _earliest_event(event: CodedEvent, versions: list[Change]) -> CodedEvent:
-    days = [e.day for v in versions for e in v.events if e.name == event.name]
-    return msgspec.structs.replace(event, day=min(days))
+    same = [e for v in versions for e in v.events if e.name == event.name]
+    fatal = min((e.fatal for e in same if e.fatal), default=0)
+    return msgspec.structs.replace(
+        event, day=min(e.day for e in same), fatal=fatal if event.fatal else 0
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from streams.settings import Settings
+from streams.settings import FILES, Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -24,9 +24,11 @@ _OPTIONS = (
     click.option("--store", help="URL of the store: sqlite:///PATH or postgresql+psycopg://..."),
     click.option("--watchlist", type=_FILE, help="Products watched, in place of those shipped."),
     click.option("--vocabulary", type=_FILE, help="Names added to the vocabulary shipped."),
+    click.option("--rules", type=_FILE, help="Screening rules, in place of those shipped."),
     click.option(
-        "--rules", type=_FILE, help="Rules that raise signals, in place of those shipped."
+        "--case-review", type=_FILE, help="Events reviewed from the first case, likewise."
     ),
+    click.option("--listed", type=_FILE, help="Events that labels list, likewise."),
 )
 
 
@@ -49,14 +51,10 @@ def deployment(command: Callable[..., Any]) -> Callable[..., Any]:
         data: Path | None,
         broker: str | None,
         store: str | None,
-        watchlist: Path | None,
-        vocabulary: Path | None,
-        rules: Path | None,
         **others: Any,
     ) -> Any:
-        settings = Settings.read(
-            data, broker, store, watchlist=watchlist, vocabulary=vocabulary, rules=rules
-        )
+        files = {name: others.pop(name) for name in FILES}
+        settings = Settings.read(data, broker, store, **files)
         return command(settings=settings, **others)
 
     decorated: Callable[..., Any] = run

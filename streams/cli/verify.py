@@ -21,7 +21,7 @@ def command(settings: Settings, as_json: bool, timeout: float) -> int:
     Waits until all that was sent is disposed of, forces a checkpoint, then counts each side on
     its own. Exit 1 where anything differs.
     """
-    from schemas.vocabulary import Watchlist
+    from streams.agents.configuration import Configuration
     from streams.agents.running import running_worker
     from streams.agents.settling import settle
     from streams.agents.verification import verify
@@ -34,7 +34,7 @@ def command(settings: Settings, as_json: bool, timeout: float) -> int:
         with running_worker(settings):
             position = settle(settings, store, log, reason="verify", timeout=timeout)
             with store.read() as connection:
-                checks = verify(connection, settings, log, Watchlist.load(settings.watchlist))
+                checks = verify(connection, settings, log, Configuration.load(settings))
     finally:
         log.close()
         store.close()

@@ -115,3 +115,35 @@ def test_names_and_roles_do_not_depend_on_the_order_in_the_report(
         return {product.name: product.role for product in coded(products=given).products}
 
     assert roles(mixed) == roles(listed)
+
+
+def test_a_reaction_is_fatal_by_its_own_outcome_or_seriousness() -> None:
+    found = coded(
+        reactions=[
+            {"term": "Coma", "outcome": "recovered"},
+            {"term": "Apnoea", "outcome": "fatal"},
+            {"term": "Sepsis", "seriousness": ["death"]},
+            {"term": "coma", "outcome": "fatal"},
+            {"term": "Nausea", "seriousness": ["hospitalisation"]},
+        ]
+    )
+    assert {event.name: event.fatal for event in found.events} == {
+        "Coma": DAY,
+        "Apnoea": DAY,
+        "Sepsis": DAY,
+        "Nausea": 0,
+    }
+
+
+def test_a_positive_rechallenge_of_any_mention_is_that_of_the_product() -> None:
+    found = coded(
+        products=[
+            {"name": "Ketalar", "role": "suspect", "rechallenge": "negative"},
+            {"name": "ketamine", "role": "concomitant", "rechallenge": "positive"},
+            {"name": "Spravato", "role": "suspect", "rechallenge": "not_done"},
+        ]
+    )
+    assert [(p.name, p.role, p.rechallenge) for p in found.products] == [
+        ("ketamine", "suspect", DAY),
+        ("esketamine", "suspect", 0),
+    ]

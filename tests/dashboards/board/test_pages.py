@@ -103,6 +103,55 @@ def test_a_rule_on_ebgm_has_no_data_date_and_says_why(board: Board) -> None:
     assert "none: its prior belongs to a checkpoint, not to a day" in shown
 
 
+def review(board: Board, product: str, event: str) -> int:
+    """A signal of case review, beside what the board has."""
+    with board.filled.store.write() as connection:
+        return board.filled.signal(
+            connection,
+            ("spontaneous", product, event),
+            position=9,
+            n=1,
+            rules={"fatal_unlisted": True},
+            kind="case_review",
+            priority="high",
+        )
+
+
+def test_signals_of_one_pair_stand_side_by_side_each_under_its_own_word(board: Board) -> None:
+    number = review(board, "esketamine", "Dissociation")
+    shown = text(board.get("/?product=esketamine"))
+    assert "case review fatal unlisted" in shown
+    assert "screening PRR, Evans no longer IC025" in shown
+    assert "The same pair also has: screening (new)" in text(board.get(f"/signals/{number}"))
+    assert "The same pair also has: case review (new)" in text(board.get("/signals/1"))
+
+
+def test_the_list_is_filtered_by_kind(board: Board) -> None:
+    review(board, "ketamine", "Coma")
+    for kind, events in (
+        ("case_review", ["Coma"]),
+        ("screening", ["Urinary (group of terms)", "Cystitis", "Dissociation"]),
+        ("confirmed", []),
+    ):
+        page = board.get(f"/?kind={kind}")
+        assert re.findall(r'class="event">([^<]*)<', page) == events
+    assert '<option value="case_review" selected>case review</option>' in board.get(
+        "/?kind=case_review"
+    )
+
+
+def test_a_case_review_says_which_rule_held_and_what_the_label_lists(board: Board) -> None:
+    shown = text(board.get(f"/signals/{review(board, 'esketamine', 'Coma')}"))
+    assert "a fatal case whose event the label does not list" in shown
+    assert "Spravato, United States, warnings" in shown
+    assert "2021 intranasal not listed" in shown
+    shown = text(board.get(f"/signals/{review(board, 'esketamine', 'Sedation')}"))
+    assert "2021 intranasal listed" in shown
+    shown = text(board.get(f"/signals/{review(board, 'arketamine', 'Coma')}"))
+    assert "No label of arketamine is in the table of this deployment" in shown
+    assert "What the label lists" not in text(board.get("/signals/1"))
+
+
 def test_a_signal_whose_cases_are_gone_stays_and_says_so(board: Board) -> None:
     pair = ("spontaneous", "esketamine", "Pancreatitis acute")
     with board.filled.store.write() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -17,6 +18,7 @@ from schemas.envelope import VERSION, Change, Changes, CodedEvent, CodedProduct
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.fits import fit
+from streams.settings import Settings
 from streams.store import tables
 from streams.store.fits import Fits
 from streams.store.store import LostPartition, Store, bind_log, open_store, stored_positions
@@ -173,7 +175,9 @@ def test_a_setting_is_raised_for_itself_only_where_the_whole_product_is_silent(
     changes += [at(2000 + i, "home", "Dysphoria") for i in range(20)]
     changes += background(3000, 400)
     apply(one, 0, changes)
-    raised = {(row.product, row.event) for row in rows(store, tables.signals)}
+    raised = {
+        (row.product, row.event) for row in rows(store, tables.signals) if row.kind == "screening"
+    }
     assert ("ketamine @home", "Hydronephrosis") in raised
     assert ("ketamine", "Hydronephrosis") not in raised
     assert ("ketamine", "Dysphoria") in raised
@@ -298,3 +302,87 @@ def test_at_a_checkpoint_every_rule_is_looked_at_again(store: Store) -> None:
     pair = scored(store)["esketamine", "Cough"]
     assert pair.ic025 < 0
     assert [row.holds for row in rows(store, tables.signal_rules) if row.rule == "ic025"] == [False]
+
+
+def history(store: Store, kind: str) -> list[tuple[str, str, int]]:
+    """What was said of the signals of a kind, in order: what, the rule, and at which position."""
+    kinds = {row.id: row.kind for row in rows(store, tables.signals)}
+    return [
+        (row.what, json.loads(row.detail)["rule"], row.position)
+        for row in rows(store, tables.signal_history)
+        if kinds[row.signal_id] == kind
+    ]
+
+
+def test_the_first_case_of_a_designated_event_is_raised_for_review(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, background(1, 200))
+    apply(one, 1, [case(1000, "ketamine", "Coma", day=3)])
+    apply(one, 2, [case(1001, "ketamine", "Coma", day=1)])
+    (signal,) = rows(store, tables.signals)
+    assert (signal.kind, signal.state, signal.priority) == ("case_review", "new", "high")
+    assert (signal.product, signal.event, signal.raised_position) == ("ketamine", "Coma", 1)
+    (rule,) = rows(store, tables.signal_rules)
+    assert (rule.rule, rule.first_n, rule.holds) == ("designated_event", 1, True)
+    # by the data's own dates it was the second case that came first
+    assert (rule.data_date, rule.data_n) == ("2025-01-02", 1)
+
+
+def test_three_cases_of_it_are_a_signal_of_two_kinds_side_by_side(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, background(1, 200))
+    apply(one, 1, [case(1000 + i, "ketamine", "Coma") for i in range(3)])
+    found = {row.kind: row.priority for row in rows(store, tables.signals)}
+    assert found == {"case_review": "high", "screening": "normal"}
+    with store.read() as connection:
+        sent = connection.execute(select(tables.outbox.c.key, tables.outbox.c.value)).all()
+    kinds = {json.loads(row.value)["kind"]: row.key for row in sent}
+    assert kinds["case_review"] == b"case_review\x1fspontaneous\x1fketamine\x1fComa"
+    assert kinds["screening"] == b"screening\x1fspontaneous\x1fketamine\x1fComa"
+
+
+def test_a_fatal_case_is_raised_and_taken_back_when_a_version_says_otherwise(store: Store) -> None:
+    one = detector(store)
+    fatal = case(1, "esketamine", "Cough", day=2)
+    fatal = msgspec.structs.replace(fatal, events=(CodedEvent("Cough", DAY + 2, fatal=DAY + 4),))
+    apply(one, 0, [fatal])
+    apply(one, 1, [case(1, "esketamine", "Cough", day=2, revision=2)])
+    apply(one, 2, [msgspec.structs.replace(fatal, revision=3)])
+    gone = Change("case", case_id=1, revision=4, status="nullified")
+    apply(one, 3, [gone])
+    assert history(store, "case_review") == [
+        ("first_held", "fatal_unlisted", 0),
+        ("holds_no_longer", "fatal_unlisted", 1),
+        ("holds_again", "fatal_unlisted", 2),
+        ("holds_no_longer", "fatal_unlisted", 3),
+    ]
+    (rule,) = rows(store, tables.signal_rules)
+    assert (rule.holds, rule.data_date) == (False, "2025-01-05")
+
+
+def test_what_is_reviewed_is_said_at_its_own_message_whatever_the_batch(store: Store) -> None:
+    one = detector(store)
+    gone = Change("case", case_id=2, revision=2, status="nullified")
+    messages = [[case(1, "ketamine", "Nausea")], [case(2, "ketamine", "Coma")], [gone]]
+    one.apply([(i, Changes(VERSION, tuple(changes))) for i, changes in enumerate(messages)])
+    assert history(store, "case_review") == [
+        ("first_held", "designated_event", 1),
+        ("holds_no_longer", "designated_event", 2),
+    ]
+
+
+def test_a_changed_list_is_looked_at_when_the_detector_is_made_anew(
+    store: Store, tmp_path: Path
+) -> None:
+    apply(detector(store), 0, [case(1, "ketamine", "Coma"), case(2, "ketamine", "Cough")])
+    events = tmp_path / "events.toml"
+    events.write_text('events = ["Cough"]')
+    configuration = Configuration.load(Settings(case_review=events))
+    assert configuration.digest() != Configuration.load().digest()
+    apply(Detector(store, configuration, LOG), 1, background(10, 1))
+    found = {row.event: row.id for row in rows(store, tables.signals)}
+    holds = {row.signal_id: row.holds for row in rows(store, tables.signal_rules)}
+    assert {event: holds[number] for event, number in found.items()} == {
+        "Coma": False,
+        "Cough": True,
+    }

@@ -32,13 +32,13 @@ SEALER = Sealer(bytes(32))
 VOCABULARY = Vocabulary.load()
 
 one_version = st.builds(
-    lambda case, version, day, product, term, status: report(
+    lambda case, version, day, product, term, outcome, status: report(
         "clinic",
         f"R-{case}",
         version=version,
         received_at=f"2025-03-{day:02d}",
         products=[{"name": product, "role": "suspect"}],
-        reactions=[{"term": term}],
+        reactions=[{"term": term, "outcome": outcome}],
         status=status,
     ),
     st.integers(0, 5),
@@ -46,6 +46,7 @@ one_version = st.builds(
     st.integers(1, 9),
     st.sampled_from(["Spravato", "Ketalar", "sertraline"]),
     st.sampled_from(["Dissociation", "Nausea", "Cystitis"]),
+    st.sampled_from(["recovered", "fatal"]),
     st.sampled_from(["active", "active", "active", "nullified"]),
 )
 
@@ -70,7 +71,7 @@ def entry(index: int, record: dict[str, Any]) -> Entry:
 
 
 def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
-    """Scores, counted cases and conservation after some lots of records."""
+    """Scores, what case review holds, counted cases and conservation after some lots of records."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{Path(folder)}/store.db")
         with store.write() as connection:
@@ -87,11 +88,18 @@ def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
         batch.append(Changes(VERSION, (Change("checkpoint", reason="test"),)))
         detector.apply(list(enumerate(batch)))
         scores, versions, cases = tables.scores, tables.versions, tables.cases
+        signals, held = tables.signals, tables.signal_rules
         with store.read() as connection:
             law = conservation(connection, {})["reports"]
             # where it was scored differs, for lots are of any size
             same = [column for column in scores.c if column.name not in ("position", "fit")]
             scored = connection.execute(select(*same).order_by(*scores.primary_key)).all()
+            reviewed = connection.execute(
+                select(signals.c.product, signals.c.event, held.c.rule, held.c.data_date)
+                .join(held, held.c.signal_id == signals.c.id)
+                .where(signals.c.kind == "case_review", held.c.holds)
+                .order_by(signals.c.product, signals.c.event, held.c.rule)
+            ).all()
             counted = connection.execute(
                 select(cases.c.report_id, versions.c.content_hash)
                 .join(versions, versions.c.id == cases.c.newest)
@@ -100,7 +108,7 @@ def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
         store.close()
     assert law.holds
     assert law.received == sum(map(len, lots))
-    return scored, counted, {k: law.disposed[k] for k in ("counted", "nullified")}
+    return scored, reviewed, counted, {k: law.disposed[k] for k in ("counted", "nullified")}
 
 
 def cut(records: list[dict[str, Any]], chance: random.Random) -> list[list[dict[str, Any]]]:

@@ -101,3 +101,33 @@ def test_the_same_number_with_other_content_is_a_conflict_on_both() -> None:
 def test_unnumbered_versions_of_different_days_are_no_conflict() -> None:
     case = case_of([version(None, 0, b"a"), version(None, 1, b"b")])
     assert not any(v.conflict for v in case.versions.values())
+
+
+def grave(number: int, day: int, *, fatal: bool, again: bool) -> Version:
+    known = day if fatal else 0
+    held = Change(
+        "case",
+        products=(CodedProduct("k", "suspect", day, rechallenge=day if again else 0),),
+        events=(CodedEvent("x", day, fatal=known),),
+    )
+    hashed = f"{fatal}{again}".encode()
+    return Version(0, number, str(day), hashed, "active", held)
+
+
+def test_a_case_is_fatal_since_the_first_active_version_that_said_so() -> None:
+    case = case_of(
+        [
+            grave(1, 10, fatal=False, again=False),
+            grave(2, 20, fatal=True, again=True),
+            grave(3, 30, fatal=True, again=True),
+        ]
+    )
+    change = case.change(origin="push", taken_at=0)
+    assert (change.events[0].day, change.events[0].fatal) == (10, 20)
+    assert (change.products[0].day, change.products[0].rechallenge) == (10, 20)
+
+
+def test_what_the_newest_version_no_longer_says_is_not_so() -> None:
+    case = case_of([grave(1, 10, fatal=True, again=True), grave(2, 20, fatal=False, again=False)])
+    change = case.change(origin="push", taken_at=0)
+    assert (change.events[0].fatal, change.products[0].rechallenge) == (0, 0)

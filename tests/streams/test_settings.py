@@ -1,0 +1,32 @@
+"""Settings: what is given, then the environment, then what is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import InputError
+from streams.settings import ENVIRONMENT, FILES, Settings
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_is_taken_from_the_environment_and_handed_on_by_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.toml"
+    path.write_text("")
+    monkeypatch.setenv(ENVIRONMENT + name.upper(), str(path))
+    settings = Settings.read(data=tmp_path)
+    assert getattr(settings, name) == path
+    assert settings.environment()[ENVIRONMENT + name.upper()] == str(path)
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    assert getattr(Settings.read(tmp_path, None, None, **{name: other}), name) == other
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_not_there_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"there is no {name} file") as caught:
+        Settings.read(tmp_path, None, None, **{name: tmp_path / "nowhere"})
+    assert caught.value.code == "no_such_file"

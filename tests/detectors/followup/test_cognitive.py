@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.followup.cognitive import STREAM
 from detectors.followup.cognitive_norms import MEASURES, MOCA, Norm, Parameters, change, expected
@@ -483,3 +485,18 @@ def test_the_state_of_a_course_of_forty_records_is_small() -> None:
         for observed in one:
             state, _ = STREAM.step(state, observed, STREAM.parameters)
     assert len(msgspec.msgpack.encode(state)) < 700
+
+
+@given(points=st.lists(st.integers(0, 12), min_size=2, max_size=6), shift=st.integers(0, 20))
+def test_only_differences_matter_and_only_those_below_the_baseline(
+    points: list[int], shift: int
+) -> None:
+    def of(add: int) -> list[tuple[str, str]]:
+        pairs = zip(DAYS, points, strict=False)
+        return said(findings(STREAM, [score(day, one + add, **HVLT) for day, one in pairs]))
+
+    assert of(shift) == of(0)
+    if min(points) >= points[0] - 6:  # 6 / 3.245 is 1.849
+        assert not any(code.startswith("decline") and code != "decline_slope" for code, _ in of(0))
+    elif min(points[1:]) < points[0] - 6:
+        assert any(code.startswith("decline") for code, _ in of(0))

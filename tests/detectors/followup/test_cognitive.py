@@ -221,6 +221,9 @@ def test_an_older_dose_is_still_known_after_a_later_one() -> None:
     assert found.code == "decline_acute"
     (found,) = findings(STREAM, [*course, later[1], score("2025-03-03T08:00Z", 20)])
     assert found.code == "decline_acute"
+    dates = [dose("2025-02-28"), dose("2025-03-01T20:00Z"), score("2025-03-01T08:00Z", 20)]
+    (found,) = findings(STREAM, [*course[:2], *dates])
+    assert found.code == "decline_acute"
 
 
 def test_a_dose_of_nothing_is_no_dose() -> None:
@@ -358,6 +361,13 @@ def test_a_slope_is_a_finding_where_its_limit_is_beyond_the_reliable_change(
             "reliable from 2.36"
         )
         assert slopes[0].records == ("2020-02-01 MoCA", "2023-01-16 MoCA")
+
+
+def test_with_two_measures_the_limit_of_a_slope_is_lower() -> None:
+    """t(1 - 0.0125, 2) = 6.205: of 4.058 a year at least 4.058 - 6.205 x 0.3869 = 1.657."""
+    course = [score(day, one) for day, one in zip(SPACED, (25, 27, 23, 19, 15), strict=True)]
+    found = findings(STREAM, [*course, score(SPACED[0], 30, **HVLT)])
+    assert "decline_slope" not in {one.code for one in found}
 
 
 def test_a_slope_is_said_once_and_not_of_three_visits() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.followup.cognitive import STREAM
 from detectors.followup.cognitive_norms import MEASURES, MOCA, Norm, Parameters, change, expected
@@ -219,6 +221,9 @@ def test_an_older_dose_is_still_known_after_a_later_one() -> None:
     assert found.code == "decline_acute"
     (found,) = findings(STREAM, [*course, later[1], score("2025-03-03T08:00Z", 20)])
     assert found.code == "decline_acute"
+    dates = [dose("2025-02-28"), dose("2025-03-01T20:00Z"), score("2025-03-01T08:00Z", 20)]
+    (found,) = findings(STREAM, [*course[:2], *dates])
+    assert found.code == "decline_acute"
 
 
 def test_a_dose_of_nothing_is_no_dose() -> None:
@@ -358,6 +363,13 @@ def test_a_slope_is_a_finding_where_its_limit_is_beyond_the_reliable_change(
         assert slopes[0].records == ("2020-02-01 MoCA", "2023-01-16 MoCA")
 
 
+def test_with_two_measures_the_limit_of_a_slope_is_lower() -> None:
+    """t(1 - 0.0125, 2) = 6.205: of 4.058 a year at least 4.058 - 6.205 x 0.3869 = 1.657."""
+    course = [score(day, one) for day, one in zip(SPACED, (25, 27, 23, 19, 15), strict=True)]
+    found = findings(STREAM, [*course, score(SPACED[0], 30, **HVLT)])
+    assert "decline_slope" not in {one.code for one in found}
+
+
 def test_a_slope_is_said_once_and_not_of_three_visits() -> None:
     months = [f"{year}-02-01" for year in range(2018, 2025)]
     points = (27, 27, 22, 17, 12, 7, 2)
@@ -483,3 +495,18 @@ def test_the_state_of_a_course_of_forty_records_is_small() -> None:
         for observed in one:
             state, _ = STREAM.step(state, observed, STREAM.parameters)
     assert len(msgspec.msgpack.encode(state)) < 700
+
+
+@given(points=st.lists(st.integers(0, 12), min_size=2, max_size=6), shift=st.integers(0, 20))
+def test_only_differences_matter_and_only_those_below_the_baseline(
+    points: list[int], shift: int
+) -> None:
+    def of(add: int) -> list[tuple[str, str]]:
+        pairs = zip(DAYS, points, strict=False)
+        return said(findings(STREAM, [score(day, one + add, **HVLT) for day, one in pairs]))
+
+    assert of(shift) == of(0)
+    if min(points) >= points[0] - 6:  # 6 / 3.245 is 1.849
+        assert not any(code.startswith("decline") and code != "decline_slope" for code, _ in of(0))
+    elif min(points[1:]) < points[0] - 6:
+        assert any(code.startswith("decline") for code, _ in of(0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.followup.finding import Finding
 from detectors.followup.record import Observed
@@ -233,3 +235,24 @@ def test_the_limits_are_parameters() -> None:
     ]
     asked = [item9("2025-02-02", 2), dose("2025-02-04")]
     assert said(treated(*asked, parameters=strict))[-1] == ("item9_unanswered", "finding")
+
+
+LEVELS = st.lists(st.integers(0, 5), min_size=1, max_size=9)
+
+
+@given(before=LEVELS, after=LEVELS)
+def test_urgent_is_severe_and_new_and_nothing_else_is(before: list[int], after: list[int]) -> None:
+    pre = [columbia(f"2025-01-0{i + 1}", level) for i, level in enumerate(before)]
+    post = [columbia(f"2025-02-0{i + 1}", level) for i, level in enumerate(after)]
+    found = treated(*pre, *post)
+    worst = max(before)
+    urgent = [one.records[-1] for one in found if one.level == "urgent"]
+    assert urgent == [
+        visit.id for visit, level in zip(post, after, strict=True) if level >= 4 and level > worst
+    ]
+    raised = {one.records[-1] for one in found if one.level == "finding"}
+    assert raised <= {visit.id for visit, x in zip(post, after, strict=True) if worst < x < 4}
+    first = next((i for i, level in enumerate(after) if level > worst), None)
+    assert (first is None) == (not raised and not urgent)
+    if first is not None:
+        assert post[first].id in {*raised, *urgent}

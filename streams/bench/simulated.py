@@ -21,6 +21,7 @@ from detectors.sequential import (
     eprocess_background,
     maxsprt_poisson,
     two_sample,
+    two_sample_late,
     two_sample_rates,
 )
 from detectors.sequential.special import log_upper_gamma
@@ -147,6 +148,19 @@ def of_reports(counts: Counts, margin: float, bar: float) -> Floats:
     return first(found.log_e_sup >= bar)
 
 
+def of_reports_late(counts: Counts, margin: float, bar: float) -> Floats:
+    """First week of the process that the live system confirms by: from any beginning."""
+    looks = two_sample.Look(
+        counts.n,
+        counts.n + counts.other,
+        counts.n_comparator,
+        counts.n_comparator + counts.other_comparator,
+    )
+    parameters = two_sample_late.Parameters(margin)
+    found = two_sample_late.batch(counts.n.shape[1], looks, parameters)
+    return first(found.log_e_sup >= bar)
+
+
 # those that may confirm: their false-alarm rate holds at every ratio up to the margin
 CONFIRMING: dict[str, Firing] = {
     "eprocess": of_eprocess,
@@ -154,6 +168,7 @@ CONFIRMING: dict[str, Firing] = {
     "eprocess_background": of_background,
     "two_sample_rates": of_rates,
     "two_sample": of_reports,
+    "two_sample_late": of_reports_late,
 }
 
 

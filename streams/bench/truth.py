@@ -42,6 +42,7 @@ BACKGROUND = {
     "eprocess_background": "estimated",
     "two_sample_rates": "unknown",
     "two_sample": "unknown",
+    "two_sample_late": "unknown",
 }
 
 

@@ -19,6 +19,7 @@ from schemas.errors import InputError
 # what may not be larger than what
 PARTS = {
     "two_sample": {"n": "n_product", "n_comparator": "n_comparators"},
+    "two_sample_late": {"n": "n_product", "n_comparator": "n_comparators"},
     "change": {"n_serious": "n", "n_fatal": "n"},
 }
 EXPOSURE = {"exposure", "expected", "n_product"}
@@ -132,7 +133,7 @@ def test_a_look_without_exposure_adds_nothing(method: Method, seed: int, place: 
     fields: tuple[str, ...] = method.look._fields  # type: ignore[attr-defined]
     # nothing but reports of the pair; of a share, reports are the exposure
     blank = {n: np.zeros_like(v) for n, v in zip(fields, empty, strict=True)}
-    if method.name not in {"change", "two_sample"}:
+    if method.name not in {"change", "two_sample", "two_sample_late"}:
         blank["n"] = np.ones_like(empty[0])
     longer = type(data)(
         *(

@@ -1,0 +1,130 @@
+"""The protocol of tests with a horizon, read from `protocol.toml` or a user's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from typing import Annotated
+
+import msgspec
+
+from detectors.followup.background import Backgrounds
+from schemas.errors import InputError
+
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Alpha = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Days = tuple[Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(ge=0)]]
+AXES = ("route", "setting", "phase", "dose", "indication", "sessions")
+
+
+class PoissonTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A maxSPRT of one product's event against a background, as a whole or over named strata."""
+
+    name: Name
+    opened: date
+    product: Name
+    event: Name
+    background: Name
+    horizon: Annotated[float, msgspec.Meta(gt=0)]
+    min_events: Count
+    alpha: Alpha = 0.05
+    margin: Annotated[float, msgspec.Meta(ge=1)] = 1.25
+    by: str = ""
+    strata: tuple[str, ...] = ()
+
+    @property
+    def split_alpha(self) -> float:
+        """The alpha of one stratum."""
+        return self.alpha / max(len(self.strata), 1)
+
+
+class IntervalTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A maxSPRT of an event in days after a dose against later days before the next dose.
+
+    `risk` and `control` are the first and the last day of each window. `measured_by`: where the
+    event can be found only on a day with a record of that kind, one such day of each window is
+    compared, and the ratio of the windows is 1.
+    """
+
+    name: Name
+    opened: date
+    products: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    event: Name
+    risk: Days
+    control: Days
+    horizon: Count
+    min_events: Count
+    alpha: Alpha = 0.05
+    measured_by: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """The length of the control window over that of the risk window.
+
+        >>> read(text='[[interval]]\\nname = "x"\\nopened = 2026-01-01\\nproducts = ["p"]\\n'
+        ...     'event = "e"\\nrisk = [0, 1]\\ncontrol = [2, 6]\\nhorizon = 9\\n'
+        ...     'min_events = 2').interval[0].ratio
+        2.5
+        """
+        if self.measured_by:
+            return 1.0
+        return (self.control[1] - self.control[0] + 1) / (self.risk[1] - self.risk[0] + 1)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    poisson: tuple[PoissonTest, ...] = ()
+    interval: tuple[IntervalTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Every test of a file."""
+
+    poisson: tuple[PoissonTest, ...]
+    interval: tuple[IntervalTest, ...]
+
+
+def read(backgrounds: Backgrounds | None = None, text: str | None = None) -> Protocol:
+    """The tests of a TOML text; without one, those that ship with the package.
+
+    InputError `bad_protocol` for what is no such file; with `backgrounds` also `unknown_background`
+    and `not_comparable` where a test names a rate that is not there, or not one of its event.
+
+    >>> [test.name for test in read().interval]
+    ['stroke_after_dose', 'coronary_after_dose', 'pressure_crisis_after_dose']
+    """
+    if text is None:
+        text = files(__package__).joinpath("protocol.toml").read_text(encoding="utf-8")
+    try:
+        held = msgspec.toml.decode(text, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError("bad_protocol", f"not a protocol: {error}") from error
+    tests: Sequence[PoissonTest | IntervalTest] = (*held.poisson, *held.interval)
+    if len({test.name for test in tests}) < len(tests):
+        raise InputError("bad_protocol", "two tests have the same name")
+    for poisson in held.poisson:
+        _check_strata(poisson)
+        if backgrounds is not None:
+            rate = backgrounds.named(poisson.background, poisson.event)
+            if rate.unit != "patient-years":
+                # sessions of one patient are alike, so their count is not Poisson
+                raise InputError(
+                    "bad_protocol", f"{poisson.name}: its background is not per patient-years"
+                )
+    for interval in held.interval:
+        (first, last), (after, end) = interval.risk, interval.control
+        if not first <= last < after <= end:
+            raise InputError(
+                "bad_protocol", f"{interval.name}: the control window must follow the risk window"
+            )
+    return Protocol(held.poisson, held.interval)
+
+
+def _check_strata(test: PoissonTest) -> None:
+    if bool(test.by) != bool(test.strata) or len(set(test.strata)) < len(test.strata):
+        raise InputError("bad_protocol", f"{test.name}: `by` needs strata, each named once")
+    if test.by and test.by not in AXES:
+        raise InputError("bad_protocol", f"{test.name}: `by` is one of {', '.join(AXES)}")

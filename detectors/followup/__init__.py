@@ -6,9 +6,9 @@ repeated and corrected records are replayed, so the result never depends on thei
 
 from __future__ import annotations
 
-from detectors.followup import misuse, urinary
+from detectors.followup import hepatic, misuse, urinary
 from detectors.followup.stream import Stream
 
-STREAMS: tuple[Stream, ...] = (misuse.STREAM, urinary.STREAM)
+STREAMS: tuple[Stream, ...] = (hepatic.STREAM, misuse.STREAM, urinary.STREAM)
 
 __all__ = ["STREAMS", "Stream"]

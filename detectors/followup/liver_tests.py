@@ -35,8 +35,8 @@ class Parameters:
       doi 10.14309/ajg.0000000000003145).
     - ALP over 2 is a case (Aithal 2011, unverified; DILIN enrols from over 2; liver injury of 9.8 %
       of ketamine users over 2, all of it cholestatic: Wong 2014, doi 10.1016/j.cgh.2014.01.041).
-      Watched from over 1.5 (ours: in Seto 2018, doi 10.1016/j.jhep.2018.03.006, ALP hardly above
-      normal foretold biliary anomalies); GGT from over 2.5 (grade 2 of CTCAE v5).
+      Watched from over 1.5 (ours: in Seto 2018, doi 10.1016/j.jhep.2018.03.006, ALP from 113 U/L
+      foretold biliary anomalies of users); GGT from over 2.5 (grade 2 of CTCAE v5).
     - Baseline: the mean of the last two values up to `grace_days` after treatment began (IQ DILI,
       doi 10.1007/s40264-020-01014-2: mean of at least two); where it is over 1, thresholds are
       multiples of it (DILIN enrolment; CTCAE v5; an FDA text that says so was not seen,

@@ -42,7 +42,7 @@ class Parameters:
       (unverified); the plan itself counts as such a dose. Without a plan esketamine nasal spray may
       rise to 84 mg (label). Frequency: the last four days of dosing, not of induction, lie so
       close that the rate is over 1.5 times the plan's; weeks 1 to 4 count as induction where no
-      phase is given (label). Doses not known to be taken at home count `supervised` points: there
+      phase is given (label). Doses not known to be taken at home have `supervised_points`: there
       a prescriber decides.
     - Providers: as many prescribers and as many dispensers in 180 days, 5 of each the usual figure
       (unverified; Schneberk has 6 prescribers), 3 of each the weaker one.

@@ -44,6 +44,17 @@ def test_the_total_is_the_sum_of_the_strongest_and_what_is_kept_has_the_same(
     assert FADING.total(kept, now + later) == by_hand(held, now + later)
     assert len(kept) <= 9  # three markers with three different points
     assert FADING.kept(kept, now) == kept
+    assert all(one.day >= now - 180 for one in kept)
+    strongest = FADING.strongest(held, now + later)
+    assert all(one.day >= now + later - 180 for one in strongest)
+    assert len({one.marker for one in strongest}) == len(strongest)
+
+
+def test_what_is_gone_is_neither_kept_nor_a_reason() -> None:
+    gone, last = (Evidence("m", 2.0, 1000 - age, ("r",), "seen") for age in (181, 180))
+    assert FADING.kept([gone], 1000) == ()
+    assert FADING.strongest([gone], 1000) == []
+    assert FADING.kept([last], 1000) == (last,)
 
 
 @given(EVIDENCE)

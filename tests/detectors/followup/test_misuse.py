@@ -91,6 +91,10 @@ def test_packages_of_one_day_are_one_supply() -> None:
     assert evidence([fill(0, 30, "a"), fill(0, 30, "b"), fill(0, 30, "c")]) == {}
 
 
+def test_two_refills_of_one_day_are_one_occasion() -> None:
+    assert evidence([fill(0, 20), fill(10, 20, "a"), fill(10, 20, "b")]) == {"overlap": 1}
+
+
 def test_a_short_supply_does_not_hide_a_long_one() -> None:
     # on day 12 the week of day 5 is used, and 12 of the 60 days of day 0
     found = evidence([fill(0, 60), fill(5, 7), fill(12, 7)])
@@ -159,6 +163,16 @@ def test_doses_of_another_route_are_not_compared() -> None:
     assert evidence(records) == {}
     agreed = plan(route="intravenous", planned_dose_mg=40)
     assert evidence([agreed, dose(7, 200, route="oral")]) == {}
+    # where either route is not told, the plan holds
+    assert evidence([agreed, dose(7, 61)]) == {"dose_escalation": 2}
+    assert evidence([plan(planned_dose_mg=40), dose(7, 61, route="oral")]) == {"dose_escalation": 2}
+
+
+def test_a_dose_of_another_route_in_between_makes_nothing_forgotten() -> None:
+    first, last = (dose(n, mg, route="oral", setting="home") for n, mg in ((0, 100), (90, 151)))
+    values = {"product": "ketamine", "dose_mg": 40, "route": "sublingual"}
+    between = record("dose", day(90), "another", **values)
+    assert evidence([first, between, last]) == {"dose_escalation": 2}
 
 
 def test_esketamine_nasal_spray_may_rise_to_the_label_dose() -> None:
@@ -199,7 +213,8 @@ def test_frequency_is_not_judged_without_a_plan_or_in_induction() -> None:
 
 def test_two_doses_of_one_day_are_one_day_and_a_new_interval_starts_anew() -> None:
     weekly = plan(planned_interval_days=7)
-    twice = [dose(40), record("dose", day(40), "b", product="ketamine", dose_mg=100), dose(41)]
+    values = {"product": "ketamine", "dose_mg": 100, "phase": "maintenance"}
+    twice = [dose(40), record("dose", day(40), "second", **values), dose(41)]
     assert evidence([weekly, *twice, dose(42)]) == {}
     slower = plan(45, planned_interval_days=14)
     assert evidence([weekly, dose(41), dose(43), slower, dose(47), dose(49)]) == {}

@@ -66,6 +66,14 @@ def test_providers_of_a_window_are_counted_up_to_the_most(visits: list[tuple[int
         assert set(kept) <= different
 
 
+def test_of_many_providers_the_newest_are_kept() -> None:
+    kept: dict[str, Mark] = {}
+    for n, name in enumerate("abcdef"):
+        kept = seen(kept, name, Mark(0.0, n, str(n)), 180, 5)
+    assert list(kept) == ["f", "e", "d", "c", "b"]
+    assert list(seen(kept, None, Mark(0.0, 6, "6"), 180, 5)) == ["f", "e", "d", "c", "b"]
+
+
 def test_what_is_in_hand_is_used_by_the_plan_and_never_less_than_none() -> None:
     stock = Stock().more(8, "a")
     assert stock.on(14, 3.5).doses == 4

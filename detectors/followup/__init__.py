@@ -6,9 +6,14 @@ repeated and corrected records are replayed, so the result never depends on thei
 
 from __future__ import annotations
 
-from detectors.followup import cardiovascular, sedation, urinary
+from detectors.followup import cardiovascular, dissociation, sedation, urinary
 from detectors.followup.stream import Stream
 
-STREAMS: tuple[Stream, ...] = (cardiovascular.STREAM, sedation.STREAM, urinary.STREAM)
+STREAMS: tuple[Stream, ...] = (
+    cardiovascular.STREAM,
+    dissociation.STREAM,
+    sedation.STREAM,
+    urinary.STREAM,
+)
 
 __all__ = ["STREAMS", "Stream"]

@@ -49,7 +49,7 @@ class Session(session.Session, frozen=True):
     peak: Mark | None = None
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, array_like=True):
     """Open sessions, and the course of those that are over."""
 
     sessions: tuple[Session, ...] = ()
@@ -102,11 +102,11 @@ def dissociation(
     else:
         return state, ()
     after = msgspec.structs.replace(state, sessions=given)
-    return after, session.news(
-        _judged(was, parameters) + _above(state, parameters),
-        _judged(now, parameters) + _above(after, parameters),
-        observed,
-    )
+    before, then = _judged(was, parameters), _judged(now, parameters)
+    if (was.dose, was.before, was.peak) != (now.dose, now.before, now.peak):
+        before += _above(state, parameters)
+        then += _above(after, parameters)
+    return after, session.news(before, then, observed)
 
 
 def _measured(one: Session, mark: Mark, parameters: Parameters) -> Session:

@@ -84,7 +84,7 @@ def line(sums: Sums) -> Line | None:
     return Line(slope, math.sqrt(left / (sums.n - 2) / stt))
 
 
-class Resting(msgspec.Struct, frozen=True):
+class Resting(msgspec.Struct, frozen=True, array_like=True):
     """The open visit, the first ones, the start of a run of stage 2, sums of all past visits.
 
     `recent`: day and mean systolic and diastolic of the visits of the last weeks, none of them

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given, settings
 
 from detectors.followup.dissociation import STREAM, Parameters
 from detectors.followup.finding import Finding
 from detectors.followup.record import Observed
+from schemas.followup import Dissociation
+from tests.detectors.followup import test_contract
 from tests.detectors.followup.records import findings, record
 
 DAY = "2025-07-03"
@@ -241,3 +244,19 @@ def test_the_course_is_told_at_once_and_a_later_record_can_undo_it() -> None:
     undone = above([*records, *session, cadss(70, -5, f"{at}T08:55Z")])
     assert [one.level for one in undone] == ["finding", "note"]
     assert undone[1].explanation.startswith("no longer so after a later record: CADSS 60 at 40 min")
+
+
+@settings(max_examples=150, deadline=None)
+@given(test_contract.records(("dissociation", "dose")))
+def test_what_counts_for_a_session_rests_on_its_dose_and_a_total_before_it(
+    given_records: list[Observed],
+) -> None:
+    told = {one.key: one for one in findings(STREAM, given_records)}.values()
+    ids = {one.id: one.record for one in given_records}
+    for one in told:
+        if one.unit == "session" and one.level == "finding":
+            totals = [ids[name] for name in one.records if name != one.anchor]
+            scores = [total.score for total in totals if isinstance(total, Dissociation)]
+            assert ids[one.anchor].kind == "dose"
+            assert len(scores) == 2
+            assert scores[1] > max(4, scores[0])

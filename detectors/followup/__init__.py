@@ -9,6 +9,7 @@ from __future__ import annotations
 from detectors.followup import (
     cardiovascular,
     cognitive,
+    dissociation,
     exposure,
     hepatic,
     misuse,
@@ -22,6 +23,7 @@ from detectors.followup.stream import Stream
 STREAMS: tuple[Stream, ...] = (
     cardiovascular.STREAM,
     cognitive.STREAM,
+    dissociation.STREAM,
     exposure.STREAM,
     hepatic.STREAM,
     misuse.STREAM,

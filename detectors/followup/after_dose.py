@@ -19,19 +19,20 @@ from detectors.followup.vitals import (
 )
 
 TAKEN = tuple(f"{part}_{name}" for part in PARTS for name in PRESSURES)
-RANGES = ("heart_rate_low", "heart_rate_high", "low_saturation")
+Peaks = list[tuple[int, Mark]]
 
 
 def judged(one: Session, parameters: Parameters, age: float | None = None) -> list[Finding]:
     """What is to be said of a session after the readings in it."""
-    return [
-        *_start(one, parameters, age),
-        *_excursion(one, parameters),
-        *_hypertension(one, parameters),
-        *_crisis(one, parameters),
-        *_return(one, parameters),
-        *_ranges(one, parameters),
-    ]
+    out = _start(one, parameters, age)
+    if one.extremes:
+        peaks = [(i, mark) for i, name in enumerate(PRESSURES) if (mark := _peak(one, name))]
+        out += _excursion(one, parameters)
+        out += _hypertension(one, peaks, parameters)
+        out += _crisis(one, peaks, parameters)
+        out += _return(one, parameters)
+        out += _ranges(one, parameters)
+    return out
 
 
 def _start(one: Session, parameters: Parameters, age: float | None) -> list[Finding]:
@@ -68,12 +69,8 @@ def _excursion(one: Session, parameters: Parameters) -> list[Finding]:
     return [_finding(one, "excursion", "finding", (before, *marks), "; ".join(texts))]
 
 
-def _hypertension(one: Session, parameters: Parameters) -> list[Finding]:
-    high = [
-        (i, mark)
-        for i, mark in enumerate(_peaks(one))
-        if mark and mark.value >= parameters.hypertension[i]
-    ]
+def _hypertension(one: Session, peaks: Peaks, parameters: Parameters) -> list[Finding]:
+    high = [(i, mark) for i, mark in peaks if mark.value >= parameters.hypertension[i]]
     if not high:
         return []
     before = one.before
@@ -90,12 +87,8 @@ def _hypertension(one: Session, parameters: Parameters) -> list[Finding]:
     return [_finding(one, "hypertension", "finding" if emergent else "note", marks, text)]
 
 
-def _crisis(one: Session, parameters: Parameters) -> list[Finding]:
-    high = [
-        (PRESSURES[i], mark)
-        for i, mark in enumerate(_peaks(one))
-        if mark and mark.value > parameters.crisis[i]
-    ]
+def _crisis(one: Session, peaks: Peaks, parameters: Parameters) -> list[Finding]:
+    high = [(PRESSURES[i], mark) for i, mark in peaks if mark.value > parameters.crisis[i]]
     if not high:
         return []
     text = "; ".join(f"{name} {mark.value:g} {mark.when}" for name, mark in high)
@@ -128,27 +121,23 @@ def _return(one: Session, parameters: Parameters) -> list[Finding]:
 
 def _ranges(one: Session, parameters: Parameters) -> list[Finding]:
     least, most = parameters.heart_rate
-    slow, fast, low = (one.extremes.get(name) for name in RANGES)
     out = []
-    if slow and slow.value < least:
+    if slow := one.extremes.get("heart_rate_low"):
         text = f"heart rate {slow.value:g} {slow.when} (below {least:g})"
         out.append(_finding(one, "heart_rate_low", "finding", (slow,), text))
-    if fast and fast.value > most:
+    if fast := one.extremes.get("heart_rate_high"):
         text = f"heart rate {fast.value:g} {fast.when} (above {most:g})"
         out.append(_finding(one, "heart_rate_high", "finding", (fast,), text))
-    if low and low.value < parameters.saturation:
+    if low := one.extremes.get("low_saturation"):
         text = f"saturation {low.value:g} % {low.when} (below {parameters.saturation:g})"
         out.append(_finding(one, "low_saturation", "finding", (low,), text))
     return out
 
 
-def _peaks(one: Session) -> tuple[Mark | None, Mark | None]:
-    """The highest systolic and diastolic after the dose."""
-    marks = [[one.extremes.get(f"{part}_{name}") for part in PARTS] for name in PRESSURES]
-    systolic, diastolic = (
-        max((m for m in of if m), key=lambda mark: mark.value, default=None) for of in marks
-    )
-    return systolic, diastolic
+def _peak(one: Session, name: str) -> Mark | None:
+    """The highest of a pressure after the dose, the first of equals."""
+    early, late = one.extremes.get(f"early_{name}"), one.extremes.get(f"late_{name}")
+    return late if early is None or (late and late.value > early.value) else early
 
 
 def _finding(

@@ -16,7 +16,7 @@ from detectors.followup.vitals import EVENTS, NAME, Parameters, Pressure, Sessio
 from schemas.followup import Dose, Enrolment, VitalSigns
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, array_like=True):
     """Open sessions, resting blood pressure, age at enrolment, QTc baseline and what it gave."""
 
     sessions: tuple[Session, ...] = ()

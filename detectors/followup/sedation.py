@@ -49,7 +49,7 @@ class Session(session.Session, frozen=True):
     late: Mark | None = None
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, array_like=True):
     """Open sessions."""
 
     sessions: tuple[Session, ...] = ()

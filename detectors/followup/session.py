@@ -39,7 +39,7 @@ class Dose(msgspec.Struct, frozen=True, array_like=True):
         return self.id or date.fromordinal(self.day).isoformat()
 
 
-class Session(msgspec.Struct, frozen=True):
+class Session(msgspec.Struct, frozen=True, array_like=True):
     """A dose and what was measured around it; streams add their own fields."""
 
     dose: Dose

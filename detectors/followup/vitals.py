@@ -97,8 +97,8 @@ class Pressure(msgspec.Struct, frozen=True, array_like=True):
 class Session(session.Session, frozen=True):
     """The last reading before the dose, the first that was too high, the last late one, extremes.
 
-    `extremes`: the highest pressures up to and after the time of an excursion, the highest and
-    lowest heart rate, the lowest saturation, all after the dose.
+    `extremes`: the highest pressures up to and after the time of an excursion; the highest and
+    lowest heart rate and the lowest saturation where out of range. All after the dose.
     """
 
     before: Pressure | None = None
@@ -131,12 +131,16 @@ def measured(
         return msgspec.structs.replace(one, before=kept, raised=raised)
     part = "early" if minutes <= parameters.excursion_minutes else "late"
     extremes = dict(one.extremes)
+    rate, saturation = record.heart_rate_bpm, record.spo2_percent
+    slow = rate if rate is not None and rate < parameters.heart_rate[0] else None
+    fast = rate if rate is not None and rate > parameters.heart_rate[1] else None
+    low = saturation if saturation is not None and saturation < parameters.saturation else None
     for name, value, sign in (
         (f"{part}_systolic", record.systolic_mmhg, 1),
         (f"{part}_diastolic", record.diastolic_mmhg, 1),
-        ("heart_rate_high", record.heart_rate_bpm, 1),
-        ("heart_rate_low", record.heart_rate_bpm, -1),
-        ("low_saturation", record.spo2_percent, -1),
+        ("heart_rate_low", slow, -1),
+        ("heart_rate_high", fast, 1),
+        ("low_saturation", low, -1),
     ):
         if value is not None and (
             name not in extremes or sign * value > sign * extremes[name].value

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from detectors.followup.cardiovascular import STREAM
 from detectors.followup.finding import Finding
 from detectors.followup.record import Observed
 from detectors.followup.vitals import EVENTS, Parameters
+from tests.detectors.followup import test_contract
 from tests.detectors.followup.records import findings, record
 
 DAY = "2025-07-03"
@@ -428,3 +430,22 @@ def test_a_calm_session_says_nothing() -> None:
     again = record("enrolment", "2025-06-02", product="esketamine", age_years=70)
     calm = [pressure(138, 92, 40, heart_rate_bpm=80, spo2_percent=97), pressure(122, 80, 120)]
     assert findings(STREAM, [who, again, dose(), REST, *calm]) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(test_contract.records(("dose", "enrolment", "vital_signs")))
+def test_a_crisis_is_urgent_wherever_it_is_placed(given_records: list[Observed]) -> None:
+    told = {one.key: one for one in findings(STREAM, given_records)}.values()
+    high = [
+        one
+        for one in given_records
+        if (getattr(one.record, "systolic_mmhg", None) or 0) > 180
+        or (getattr(one.record, "diastolic_mmhg", None) or 0) > 120
+    ]
+    assert bool(high) == any(one.level == "urgent" for one in told)
+    doses = {one.id for one in given_records if one.record.kind == "dose"}
+    for one in told:
+        if one.unit == "session":
+            assert one.anchor in doses & set(one.records)
+        elif one.code in ("excursion", "hypertension", "not_back", "prolonged"):
+            assert one.level == "note"

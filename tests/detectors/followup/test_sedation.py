@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
 
 from detectors.followup.finding import Finding
 from detectors.followup.record import Observed
 from detectors.followup.sedation import STREAM
+from tests.detectors.followup import test_contract
 from tests.detectors.followup.records import findings, record
 
 DAY = "2025-07-03"
@@ -192,3 +194,17 @@ def test_what_was_said_before_the_dose_was_known_is_said_of_the_dose() -> None:
         ("sedation", f"dose {at}", "finding"),
         ("sedation", DAY, "note"),
     ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(test_contract.records(("dose", "exit", "sedation")))
+def test_no_response_is_urgent_wherever_it_is_placed(given_records: list[Observed]) -> None:
+    told = {one.key: one for one in findings(STREAM, given_records)}.values()
+    silent = [one for one in given_records if getattr(one.record, "score", 5) == 0]
+    assert bool(silent) == any(one.level == "urgent" for one in told)
+    doses = {one.id for one in given_records if one.record.kind == "dose"}
+    for one in told:
+        # what counts for a session has a dose in the denominator, and rests on it
+        assert (one.unit == "session") == (one.anchor in doses)
+        if one.unit == "session":
+            assert one.anchor in one.records

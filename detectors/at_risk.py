@@ -127,28 +127,6 @@ class AtRisk:
         spells = self.courses.spells
         return np.maximum(np.minimum(spells.end[spell], end) - spells.start[spell], 0)
 
-    @cached_property
-    def _occurrences(self) -> tuple[Integers, Integers, Integers]:
-        """Every occurrence of every event asked for: which, its row, sorted by event."""
-        held = self.courses.events
-        size = len(self.courses.coding.events.values)
-        times = np.array([len(self._asked.get(code, ())) for code in range(size)], dtype=np.int64)
-        asked = np.array(
-            [j for code in range(size) for j in self._asked.get(code, ())], dtype=np.int64
-        )
-        first = np.cumsum(times) - times
-        rows = np.flatnonzero(times[held.code])
-        each = times[held.code[rows]]
-        event = asked[runs(first[held.code[rows]], each)]
-        order = np.argsort(event, kind="stable")
-        bounds = np.searchsorted(event[order], np.arange(len(self.events) + 1))
-        return event[order], np.repeat(rows, each)[order], bounds
-
-    def _rows_of(self, j: int) -> Integers:
-        """The rows of events that count as one asked for."""
-        _, rows, bounds = self._occurrences
-        return rows[bounds[j] : bounds[j + 1]]
-
     def firsts(self, j: int) -> tuple[Integers, Integers, Integers]:
         """The first event of each course that has any: course, day, spell (NOWHERE: none)."""
         if j not in self._found:
@@ -159,31 +137,16 @@ class AtRisk:
             self._found[j] = course, day, self.courses.place(course, day)
         return self._found[j]
 
-    @cached_property
-    def _found(self) -> dict[int, tuple[Integers, Integers, Integers]]:
-        return {}
-
-    def affected(self, j: int, rows: Rows) -> Affected:
-        """The spells of courses that have an event, of those that count in the rows."""
+    def affected(self, j: int) -> Affected:
+        """The spells of the courses that have an event."""
         course, day, _ = self.firsts(j)
         number = self.courses.n_spells[course]
         spell = runs(self.courses.first_spell[course], number)
         end = np.repeat(np.minimum(day, self.scope.through) + 1, number)
-        kept = rows.row[spell] != NOWHERE
-        spell, end = spell[kept], end[kept]
         return Affected(spell, self.ends[self.way[j]][self.courses.spells.course[spell]], end)
 
     def sessions(self, j: int) -> Met:
         """The sessions that were assessed for an event, none where it is counted by course."""
-        if j not in self._met:
-            self._met[j] = self._assessed(j)
-        return self._met[j]
-
-    @cached_property
-    def _met(self) -> dict[int, Met]:
-        return {}
-
-    def _assessed(self, j: int) -> Met:
         courses, held = self.courses, self.courses.events
         rows = self._rows_of(j)
         rows = rows[held.session[rows]]
@@ -200,6 +163,32 @@ class AtRisk:
         every = np.flatnonzero(assessed & counts)
         to_first = courses.sessions.day[every] <= first[courses.sessions.course[every]]
         return Met(every, np.flatnonzero(with_event & counts), every[to_first])
+
+    @cached_property
+    def _found(self) -> dict[int, tuple[Integers, Integers, Integers]]:
+        return {}
+
+    @cached_property
+    def _occurrences(self) -> tuple[Integers, Integers]:
+        """Rows of events, for each asked for those that count as it; where each of them begins."""
+        held = self.courses.events
+        size = len(self.courses.coding.events.values)
+        times = np.array([len(self._asked.get(code, ())) for code in range(size)], dtype=np.int64)
+        asked = np.array(
+            [j for code in range(size) for j in self._asked.get(code, ())], dtype=np.int64
+        )
+        first = np.cumsum(times) - times
+        rows = np.flatnonzero(times[held.code])
+        each = times[held.code[rows]]
+        event = asked[runs(first[held.code[rows]], each)]
+        order = np.argsort(event, kind="stable")
+        bounds = np.searchsorted(event[order], np.arange(len(self.events) + 1))
+        return np.repeat(rows, each)[order], bounds
+
+    def _rows_of(self, j: int) -> Integers:
+        """The rows of events that count as one asked for."""
+        rows, bounds = self._occurrences
+        return rows[bounds[j] : bounds[j + 1]]
 
 
 def _unravelled(key: int, axes: list[tuple[str, ...]]) -> Row:

@@ -155,23 +155,20 @@ class Cohort:
         wanted = self.events(scope) if events is None else tuple(sorted(set(events)))
         at_risk = AtRisk(self.courses, wanted, scope)
         found: dict[str, list[Integers]] = {}
-
-        def add(cells: Cells, names: Iterable[str]) -> None:
-            columns = (cells.n, cells.days, cells.courses, cells.sessions, cells.sessions_with)
-            for i, name in enumerate(names):
-                found[name] = [column[i] for column in columns]
-
         chosen = None if products is None else set(products)
         for product in chosen or ():
             found[product] = [np.zeros(len(wanted), dtype=np.int64)] * 5
-        cells = cohort_counts.cells(at_risk, ("product",))
-        add(cells, (product for (product,) in cells.rows))
-        for axis in _STRATA:
-            cells = cohort_counts.cells(at_risk, ("product", axis))
-            add(cells, (f"{product} @{stratum}" for product, stratum in cells.rows))
-        for name, kind in _UNEXPOSED.items():
-            cells = cohort_counts.cells(at_risk, ("product",), kinds=(kind,))
-            add(cells, (f"{product} @{name}" for (product,) in cells.rows))
+        parts: list[tuple[tuple[str, ...], tuple[str, ...] | None]] = [(("product",), None)]
+        parts += [(("product", axis), None) for axis in _STRATA]
+        parts += [(("product",), (kind,)) for kind in _UNEXPOSED.values()]
+        for cells, suffix in zip(
+            cohort_counts.several(at_risk, parts), ["", "", "", *_UNEXPOSED], strict=True
+        ):
+            counts = (cells.n, cells.days, cells.courses, cells.sessions, cells.sessions_with)
+            for i, row in enumerate(cells.rows):
+                stratum = suffix or (row[1] if len(row) > 1 else None)
+                name = row[0] if stratum is None else f"{row[0]} @{stratum}"
+                found[name] = [column[i] for column in counts]
         rows = sorted(
             name
             for name in found

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors.at_risk import AtRisk
+from detectors.at_risk import AtRisk, Met, Rows
 from detectors.courses import NOWHERE
 from detectors.disproportionality.method import Integers
 from detectors.scope import Cells, Clusters, Daily
@@ -17,45 +17,80 @@ from detectors.scope import Cells, Clusters, Daily
 
 def cells(at_risk: AtRisk, by: Sequence[str], kinds: Sequence[str] | None = None) -> Cells:
     """The counts over some axes, see `AtRisk.rows`."""
-    rows = at_risk.rows(by, kinds)
-    events, size = len(at_risk.events), len(rows.names)
-    n, days, seen, every, having, to_first = np.zeros((6, events, size), dtype=np.int64)
-    outside = np.zeros(events, dtype=np.int64)
-    spells, met = at_risk.courses.spells, at_risk.courses.sessions
-    met_in = rows.row[met.spell]
-    whole = np.flatnonzero(rows.row != NOWHERE)
-    totals = []
-    for end in at_risk.ends:
-        length = at_risk.length(whole, end[spells.course[whole]])
-        some = whole[length > 0]
-        totals.append((_sum(rows.row[whole], size, length), rows.counted(rows.part[some])))
-    for j, way in enumerate(at_risk.way):
-        days[j], seen[j] = totals[way]
-        _, day, spell = at_risk.firsts(j)
-        at = rows.row[spell][day <= at_risk.scope.through]
-        n[j] = _sum(at, size)
-        outside[j] = np.count_nonzero(at == NOWHERE)
-        one = at_risk.affected(j, rows)
-        for sign, end in ((-1, one.without_end), (1, one.end)):
-            length = at_risk.length(one.spell, end)
-            days[j] += sign * _sum(rows.row[one.spell], size, length)
-            seen[j] += sign * rows.counted(rows.part[one.spell[length > 0]])
-        own = at_risk.sessions(j)
-        every[j] = _sum(met_in[own.every], size, met.n[own.every])
-        having[j] = _sum(met_in[own.with_event], size)
-        to_first[j] = _sum(met_in[own.to_first], size, met.n[own.to_first])
-    return Cells(
-        tuple(by),
-        rows.names,
-        at_risk.events,
-        n.T,
-        days.T,
-        seen.T,
-        every.T,
-        having.T,
-        to_first.T,
-        outside,
-    )
+    return several(at_risk, [(by, kinds)])[0]
+
+
+def several(
+    at_risk: AtRisk, wanted: Sequence[tuple[Sequence[str], Sequence[str] | None]]
+) -> list[Cells]:
+    """The counts over several sets of axes at once, each with its kinds of spell."""
+    sums = [_Sums(at_risk, at_risk.rows(by, kinds)) for by, kinds in wanted]
+    for j in range(len(at_risk.events)):
+        first = at_risk.firsts(j)
+        one = at_risk.affected(j)
+        before, after = (at_risk.length(one.spell, end) for end in (one.without_end, one.end))
+        met = at_risk.sessions(j)
+        for own in sums:
+            own.add_first(j, *first[1:])
+            own.add_days(j, one.spell, before, after)
+            own.add_sessions(j, met)
+    return [own.cells(by) for own, (by, _) in zip(sums, wanted, strict=True)]
+
+
+class _Sums:
+    """The counts over one set of rows, event by event."""
+
+    def __init__(self, at_risk: AtRisk, rows: Rows) -> None:
+        self.at_risk, self.rows = at_risk, rows
+        shape = len(at_risk.events), len(rows.names)
+        self.outside = np.zeros(shape[0], dtype=np.int64)
+        columns = np.zeros((6, *shape), dtype=np.int64)
+        self.n, self.days, self.courses, self.every, self.having, self.to_first = columns
+        whole = np.flatnonzero(rows.row != NOWHERE)
+        totals = []
+        for end in at_risk.ends:
+            length = at_risk.length(whole, end[at_risk.courses.spells.course[whole]])
+            seen = rows.counted(rows.part[whole[length > 0]])
+            totals.append((_sum(rows.row[whole], shape[1], length), seen))
+        for j, way in enumerate(at_risk.way):
+            self.days[j], self.courses[j] = totals[way]
+        self.met_in = rows.row[at_risk.courses.sessions.spell]
+
+    def add_first(self, j: int, day: Integers, spell: Integers) -> None:
+        at = self.rows.row[spell[day <= self.at_risk.scope.through]]
+        self.n[j] = self._sum(at)
+        self.outside[j] = np.count_nonzero(at == NOWHERE)
+
+    def add_days(self, j: int, spell: Integers, before: Integers, after: Integers) -> None:
+        row = self.rows.row[spell]
+        kept = np.flatnonzero((row != NOWHERE) & ((before > 0) | (after > 0)))
+        self.days[j] += self._sum(row[kept], (after - before)[kept])
+        part = self.rows.part[spell[kept]]
+        self.courses[j] += self.rows.counted(part[after[kept] > 0])
+        self.courses[j] -= self.rows.counted(part[before[kept] > 0])
+
+    def add_sessions(self, j: int, met: Met) -> None:
+        n = self.at_risk.courses.sessions.n
+        self.every[j] = self._sum(self.met_in[met.every], n[met.every])
+        self.having[j] = self._sum(self.met_in[met.with_event])
+        self.to_first[j] = self._sum(self.met_in[met.to_first], n[met.to_first])
+
+    def cells(self, by: Sequence[str]) -> Cells:
+        return Cells(
+            tuple(by),
+            self.rows.names,
+            self.at_risk.events,
+            self.n.T,
+            self.days.T,
+            self.courses.T,
+            self.every.T,
+            self.having.T,
+            self.to_first.T,
+            self.outside,
+        )
+
+    def _sum(self, row: Integers, amount: Integers | None = None) -> Integers:
+        return _sum(row, len(self.rows.names), amount)
 
 
 def daily(at_risk: AtRisk, by: Sequence[str], first_day: int) -> Daily:
@@ -80,7 +115,7 @@ def daily(at_risk: AtRisk, by: Sequence[str], first_day: int) -> Daily:
     def between(spell: Integers, end: Integers) -> Integers:
         start = np.maximum(spells.start[spell], first_day)
         end = np.minimum(spells.end[spell], end)
-        some = end > start
+        some = (end > start) & (rows.row[spell] != NOWHERE)
         row = rows.row[spell[some]]
         change = counted(row, start[some]) - counted(row, end[some])
         return np.cumsum(change, axis=1)
@@ -89,7 +124,7 @@ def daily(at_risk: AtRisk, by: Sequence[str], first_day: int) -> Daily:
     for j, way in enumerate(at_risk.way):
         _, day, spell = at_risk.firsts(j)
         n[j] = counted(rows.row[spell], day)
-        one = at_risk.affected(j, rows)
+        one = at_risk.affected(j)
         days[j] = totals[way] - between(one.spell, one.without_end) + between(one.spell, one.end)
         own = at_risk.sessions(j)
         every[j] = counted(met_in[own.every], met.day[own.every], met.n[own.every])

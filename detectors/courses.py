@@ -22,9 +22,11 @@ Words = npt.NDArray[np.int32]
 Whole = Words | Integers
 Profile = tuple[str, tuple[tuple[str, str], ...]]
 
-# A course is packed as int32s: revision, profile (-1: nullified), last contact, numbers of spells,
-# events and days, then four words a spell, two an event and one a day.
-PROFILE, CONTACT, SPELLS, EVENTS, DAYS, HEADER = 1, 2, 3, 4, 5, 6
+# A course is packed as int32s: revision, profile (-1: nullified), last contact, day of an exit by
+# harm (0: none), numbers of spells, events and days, then four words a spell, two an event and one
+# a day.
+PROFILE, CONTACT, HARM, SPELLS, EVENTS, DAYS, HEADER = 1, 2, 3, 4, 5, 6, 7
+HARMS = frozenset({"adverse_event", "death"})
 NULLIFIED = -1
 NOWHERE = -1
 # a day is below 2^20 until the year 2870
@@ -63,11 +65,12 @@ class Coding:
     def pack(self, revision: int, content: CourseContent | None) -> bytes:
         """The words of a course; None: it counts no more."""
         if content is None:
-            return array("i", (revision, NULLIFIED, 0, 0, 0, 0)).tobytes()
+            return array("i", (revision, NULLIFIED, *[0] * (HEADER - 2))).tobytes()
         strata = [self.strata.code(stratum) for stratum in content.strata]
-        words = array("i", (revision, 0, 0, 0, 0, 0))
+        words = array("i", (revision, *[0] * (HEADER - 1)))
         words[PROFILE] = self.profiles.code((content.registry, content.attributes))
         words[CONTACT] = content.contact
+        words[HARM] = content.exit_day if content.exit_reason in HARMS else 0
         words[SPELLS], words[EVENTS] = len(content.spells), len(content.events)
         for spell in content.spells:
             words.extend(
@@ -127,6 +130,7 @@ class Courses:
         self.size = len(held)
         self.profile = words[start + PROFILE]
         self.contact = words[start + CONTACT]
+        self.harmed = words[start + HARM]
         spells, events, days = (words[start + at].astype(np.int64) for at in (SPELLS, EVENTS, DAYS))
         self.n_spells = spells
         first = start + HEADER
@@ -163,7 +167,7 @@ class Courses:
     @cached_property
     def sessions(self) -> Sessions:
         """The sessions under observation."""
-        course, day = self._days_of("dose")
+        course, day = self.days_of("dose")
         keys, n = np.unique(_key(course, day), return_counts=True)
         course, day = keys >> DAY_BITS, keys & DAY
         spell = self.place(course, day)
@@ -178,18 +182,27 @@ class Courses:
             lambda row: (self.spells.course[row] == course) & (day < self.spells.end[row]),
         )
 
-    def session_of(self, course: Whole, day: Whole) -> Integers:
-        """The row of the session that a day of a course belongs to; NOWHERE if to none.
+    def session_of(self, course: Whole, day: Whole, within: int = 1) -> Integers:
+        """The row of the last session of a course up to a day; NOWHERE if it is longer ago.
 
-        It is that of the day or, where the day has none, of the day before: a session in the
-        evening is measured after midnight (UTC).
+        A day without a session belongs to that of the day before: a session in the evening is
+        measured after midnight (UTC).
         """
         sessions = self.sessions
         return _last_before(
             self._session_keys,
             _key(course, day),
-            lambda row: (sessions.course[row] == course) & (day - sessions.day[row] <= 1),
+            lambda row: (sessions.course[row] == course) & (day - sessions.day[row] <= within),
         )
+
+    def unbroken(self, first: Integers, last: Integers) -> Bools:
+        """Whether no day is missing between two spells of one course (rows; NOWHERE: none)."""
+        spells = self.spells
+        apart = spells.start[1:] != spells.end[:-1]
+        breaks = np.concatenate([[0], np.cumsum(apart), [NOWHERE]])
+        known = (first != NOWHERE) & (last != NOWHERE)
+        whole: Bools = known & (breaks[first] == breaks[last])
+        return whole
 
     def assessed_sessions(self, kinds: frozenset[str] | None) -> Bools:
         """Sessions with a record of any of the kinds; None: all of them."""
@@ -211,7 +224,7 @@ class Courses:
     def _by_kind(self, kind: str) -> tuple[Bools, Integers]:
         """Sessions with a record of a kind, and each course's last day with one."""
         if kind not in self._kinds:
-            course, day = self._days_of(kind)
+            course, day = self.days_of(kind)
             met = np.zeros(len(self.sessions.day), dtype=bool)
             rows = self.session_of(course, day)
             met[rows[rows != NOWHERE]] = True
@@ -232,7 +245,8 @@ class Courses:
     def _kinds(self) -> dict[str, tuple[Bools, Integers]]:
         return {}
 
-    def _days_of(self, kind: str) -> tuple[Words, Words]:
+    def days_of(self, kind: str) -> tuple[Words, Words]:
+        """Course and day of every day with a record of a kind, by course and then by day."""
         code = self.coding.kinds.find(kind)
         rows = np.flatnonzero(self._seen >> DAY_BITS == (NOWHERE if code is None else code))
         return self._seen_course[rows], self._seen[rows] & DAY

@@ -20,7 +20,7 @@ from detectors.followup.spells import Spell, spells
 from detectors.followup.stream import Stream
 from detectors.subgroups import AGE_BANDS, AGE_EDGES
 
-_OF_EVERY_COURSE = frozenset({"enrolment", "dose", "exit"})
+_OF_TREATMENT = frozenset({"enrolment", "dose", "dispensing", "exit"})
 _NEED_NO_RECORD = frozenset({"exposure", "misuse"})
 
 
@@ -144,15 +144,17 @@ def _given_on(cut: tuple[Spell, ...], strata: tuple[Stratum, ...], day: int) -> 
 def assessed_by(streams: Iterable[Stream] = STREAMS) -> dict[str, frozenset[str]]:
     """For each event of a stream, the kinds of record that can show it (see `Scope`).
 
-    Those that the stream reads, but for enrolments, doses and exits, which every course has. What
-    misuse shows may lie in the doses alone, and a death in the exit: they need no other record.
+    The kind of the stream's own name where it reads one, else those that it reads but for doses
+    and supplies, enrolments and exits. What misuse shows may lie in the doses alone, and a death
+    in the exit: they need no other record.
 
     >>> assessed_by()["Haematuria"]
     frozenset({'urinary'})
     """
     found: dict[str, frozenset[str]] = {}
     for stream in streams:
-        kinds = stream.kinds - _OF_EVERY_COURSE
+        own = frozenset({stream.name})
+        kinds = own if own <= stream.kinds else stream.kinds - _OF_TREATMENT
         if stream.name not in _NEED_NO_RECORD and kinds:
             for event in stream.events.values():
                 found[event] = found.get(event, frozenset()) | kinds

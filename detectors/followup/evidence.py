@@ -15,11 +15,12 @@ import numpy.typing as npt
 from detectors.cohort import Cohort
 from detectors.disproportionality.method import Floats, Integers
 from detectors.followup import sprt
+from detectors.followup.arms import Arms, arms, between, mantel_haenszel
 from detectors.followup.background import Backgrounds
-from detectors.followup.protocol import PoissonTest
+from detectors.followup.protocol import ArmsTest, PoissonTest
 from detectors.followup.rates import Estimate, rate, rate_difference, rate_ratio
 from detectors.scope import YEAR, Row, Scope
-from detectors.sequential import eprocess_background
+from detectors.sequential import eprocess_background, two_sample_rates
 from detectors.sequential.eprocess_background import DEFAULT, Parameters
 from detectors.sequential.method import Evidence, amounts
 
@@ -47,6 +48,15 @@ class Against:
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two arms: their looks by stratum, the common ratio of the rates, evidence at every look."""
+
+    arms: Arms
+    ratio: Estimate
+    evidence: Evidence
 
 
 def against_background(
@@ -136,6 +146,23 @@ def against_backgrounds(
         rate_difference(*sides),
         against_background(n, days / YEAR, n_background, time_background, parameters),
     )
+
+
+def between_arms(
+    cohort: Cohort,
+    scope: Scope,
+    test: ArmsTest,
+    events: Sequence[str],
+    parameters: two_sample_rates.Parameters = two_sample_rates.DEFAULT,
+) -> Compared:
+    """The two arms of a test of the protocol, from its opening, for several events.
+
+    A test that counts by session says nothing of events that are not counted so.
+    """
+    by = (*test.own, *test.strata)
+    daily = cohort.daily(by, scope, events, test.opened.toordinal())
+    both = arms(daily, test.own, test.other, sessions=test.sessions)
+    return Compared(both, mantel_haenszel(both), between(both, parameters))
 
 
 def runs(

@@ -109,8 +109,8 @@ def exposure(
     or an enrolment after an exit begins it anew. What a day is exposed to follows from the doses
     up to that day, never from later ones (no immortal time). A dose of 0 mg was not given. An exit
     for an adverse event and a death are notes.
-    Source: the denominators of the reference, D.5; Suissa, Am J Epidemiol 2008;167:492-9
-    (immortal time). Days as ordinals, doses in mg.
+    Source: the denominators of the reference, D.5; Suissa, Pharmacoepidemiol Drug Saf 2007, doi
+    10.1002/pds.1357 (immortal time). Days as ordinals, doses in mg.
     Verified against worked examples by hand: `tests/detectors/followup/test_exposure.py`.
 
     >>> from detectors.followup.record import observed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -74,8 +73,20 @@ class IntervalTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (self.control[1] - self.control[0] + 1) / (self.risk[1] - self.risk[0] + 1)
 
 
+class ArmsTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Two arms, each by the values of the same axes, compared within strata over other axes."""
+
+    name: Name
+    opened: date
+    own: dict[str, str]
+    other: dict[str, str]
+    strata: tuple[Name, ...] = ()
+    sessions: bool = False
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poisson: tuple[PoissonTest, ...] = ()
+    arms: tuple[ArmsTest, ...] = ()
     interval: tuple[IntervalTest, ...] = ()
 
 
@@ -84,6 +95,7 @@ class Protocol:
     """Every test of a file."""
 
     poisson: tuple[PoissonTest, ...]
+    arms: tuple[ArmsTest, ...]
     interval: tuple[IntervalTest, ...]
 
 
@@ -102,8 +114,12 @@ def read(backgrounds: Backgrounds | None = None, text: str | None = None) -> Pro
         held = msgspec.toml.decode(text, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError("bad_protocol", f"not a protocol: {error}") from error
-    tests: Sequence[PoissonTest | IntervalTest] = (*held.poisson, *held.interval)
-    if len({test.name for test in tests}) < len(tests):
+    names = [
+        *(test.name for test in held.poisson),
+        *(test.name for test in held.arms),
+        *(test.name for test in held.interval),
+    ]
+    if len(set(names)) < len(names):
         raise InputError("bad_protocol", "two tests have the same name")
     for poisson in held.poisson:
         _check_strata(poisson)
@@ -114,13 +130,19 @@ def read(backgrounds: Backgrounds | None = None, text: str | None = None) -> Pro
                 raise InputError(
                     "bad_protocol", f"{poisson.name}: its background is not per patient-years"
                 )
+    for arms in held.arms:
+        axes = set(arms.own)
+        if not axes or axes != set(arms.other) or arms.own == arms.other:
+            raise InputError("bad_protocol", f"{arms.name}: the arms name the same axes and differ")
+        if axes & set(arms.strata):
+            raise InputError("bad_protocol", f"{arms.name}: a stratum is an axis of the arms")
     for interval in held.interval:
         (first, last), (after, end) = interval.risk, interval.control
         if not first <= last < after <= end:
             raise InputError(
                 "bad_protocol", f"{interval.name}: the control window must follow the risk window"
             )
-    return Protocol(held.poisson, held.interval)
+    return Protocol(held.poisson, held.arms, held.interval)
 
 
 def _check_strata(test: PoissonTest) -> None:

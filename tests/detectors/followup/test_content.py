@@ -89,6 +89,8 @@ def test_given_parameters_are_those_of_the_spells() -> None:
 
 def test_what_assesses_an_event() -> None:
     other = replace(urinary.STREAM, name="other", kinds=frozenset({"dose", "liver"}))
+    own = replace(urinary.STREAM, name="mood", kinds=frozenset({"dose", "mood", "sedation"}))
+    assert assessed_by([own])["Haematuria"] == {"mood"}
     doses = replace(urinary.STREAM, name="doses", kinds=frozenset({"dose"}))
     found = assessed_by([urinary.STREAM, other, doses, exposure.STREAM])
     assert found["Haematuria"] == {"urinary", "liver"}

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from detectors.cohort import Cohort
 from detectors.followup import background, protocol
 from detectors.followup.content import CourseContent, Event
-from detectors.followup.evidence import against_background, against_backgrounds, runs
+from detectors.followup.evidence import (
+    against_background,
+    against_backgrounds,
+    between_arms,
+    runs,
+)
 from detectors.followup.exposure import Stratum
 from detectors.followup.rates import rate_ratio
 from detectors.followup.spells import Spell
@@ -117,6 +122,26 @@ def test_without_person_time_there_is_no_rate_and_no_evidence() -> None:
     assert np.isnan(found.rate.estimate).all()
     assert found.evidence.log_e_sup.tolist() == [0]
     assert len(against_backgrounds(cohort(), Scope(OPENED, 0), BACKGROUNDS)) == 0
+
+
+def test_arms_of_the_protocol() -> None:
+    """Since the opening: 40 deaths in 1 + 2 + … + 40 days at home, one in 4,941 in the clinic."""
+    (test,) = [t for t in protocol.read(BACKGROUNDS).arms if t.name == "ketamine_home_clinic"]
+    home = [course("home", 400, Event("Death", OPENED + i)) for i in range(40)]
+    early = [course("home", 400, Event("Death", OPENED - 3))]
+    clinic = [course("clinic", 400, Event("Death", OPENED + 100))] + [course("clinic", 400)] * 40
+    found = between_arms(
+        cohort(*home, *early, *clinic), Scope(OPENED + 120, 0), test, ["Death", "Haematuria"]
+    )
+    assert found.arms.strata == (("1-8", "", ""),)
+    days = found.arms.look.exposure[..., 0].sum() * 365.25
+    assert days == pytest.approx(40 * 41 / 2)
+    ratio = (40 / days) / (1 / (101 + 40 * 121))
+    assert float(found.ratio.estimate[0]) == pytest.approx(ratio)
+    assert np.isnan(found.ratio.estimate[1])
+    assert found.evidence.log_e_sup[-1, 0] > np.log(20)
+    assert found.evidence.log_e_sup[-1, 1] == 0
+    assert found.evidence.log_e.shape == (121, 2)
 
 
 def test_runs_of_the_protocol_by_stratum() -> None:

@@ -31,11 +31,21 @@ control = [2, 6]
 horizon = 40
 min_events = 3
 """
+ARMS = """
+[[arms]]
+name = "c"
+opened = 2026-01-01
+own = { setting = "home" }
+other = { setting = "clinic" }
+strata = ["sessions"]
+"""
 
 
 def test_the_shipped_tests_are_dated_comparable_and_can_signal() -> None:
     protocol = read(background.read())
     assert {test.opened for test in protocol.poisson} == {date(2026, 1, 1)}
+    assert {one.opened for one in protocol.arms} == {date(2026, 1, 1)}
+    assert all("sessions" in one.strata for one in protocol.arms)
     assert {one.opened for one in protocol.interval} == {date(2026, 1, 1)}
     for test in protocol.poisson:
         (run,) = sprt.poisson([0], [0], horizon=test.horizon, alpha=test.split_alpha,
@@ -65,6 +75,11 @@ def test_the_ratio_of_the_windows() -> None:
         "[[poisson]]",
         "no toml at all",
         POISSON + POISSON,
+        POISSON + ARMS.replace('"c"', '"a"'),
+        ARMS.replace("home", "clinic"),
+        ARMS.replace('{ setting = "home" }', "{}"),
+        ARMS.replace('setting = "home"', 'route = "oral"'),
+        ARMS.replace('["sessions"]', '["setting"]'),
         POISSON + "unknown = 1\n",
         POISSON + "alpha = 0\n",
         POISSON + "margin = 0.9\n",

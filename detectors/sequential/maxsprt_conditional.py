@@ -115,7 +115,7 @@ def critical_value(
         period  event: the background's person-time ended with its last event, as Li and Kulldorff
                 have it; the error is alpha
                 fixed: it ended on a date, the next event still to come: its person-time is taken
-                for that of one event more, and the error, whatever the rate, is at most alpha
+                for that of one event more, and the error is at most alpha at every rate tried
 
     Exact but for rounding (1e-10): given the total, events of both sides fall alike, so the count
     is negative binomial and its law is carried from one crossing to the next. With `event` and a

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from detectors.casebook import Casebook
 from detectors.contents import Held
-from detectors.disproportionality import BY_ROW
+from detectors.disproportionality import BY_ROW, PRINTED
 from detectors.disproportionality.method import Floats, Integers, Method
 from detectors.disproportionality.table import PairTable, score
 from detectors.rules import COUNTS, Rule, holds
@@ -159,7 +159,8 @@ def _worth(
 
 def _needed(rules: Iterable[Rule]) -> tuple[Method, ...]:
     columns = {column for rule in rules for column in rule.columns}
-    return tuple(method for method in BY_ROW if columns & set(method.columns))
+    by_row = (method for method in PRINTED if not (method.whole_table or method.on_request))
+    return tuple(method for method in by_row if columns & set(method.columns))
 
 
 def _table(n: Integers, n_product: Integers, n_event: Integers, n_total: Integers) -> PairTable:

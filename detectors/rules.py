@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detectors.disproportionality import METHODS
+from detectors.disproportionality import PRINTED
 from schemas.errors import InputError
 
 COUNTS = ("n", "n_product", "n_event", "n_total")
 COLUMNS = frozenset(
-    (*COUNTS, "expected", *(column for method in METHODS for column in method.columns))
+    (*COUNTS, "expected", *(column for method in PRINTED for column in method.columns))
 )
 
 Comparison = Callable[[Any, float], Any]

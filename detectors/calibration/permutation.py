@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.contents import Contents, Held
-from detectors.disproportionality import METHODS, Method
+from detectors.disproportionality import PRINTED, Method
 from detectors.disproportionality.method import Integers
 from detectors.disproportionality.table import PairTable, score
 from detectors.rules import Rule, holds
@@ -78,7 +78,7 @@ def spuriousness(
     )
 
 
-def by_rule(rule: Rule, methods: Sequence[Method] = METHODS) -> Flag:
+def by_rule(rule: Rule, methods: Sequence[Method] = PRINTED) -> Flag:
     """A rule as a flag: it computes those methods whose columns the rule reads."""
     needed = [method for method in methods if rule.columns & set(method.columns)]
 

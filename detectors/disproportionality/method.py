@@ -6,13 +6,10 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from detectors.disproportionality.table import PairTable
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -29,6 +26,8 @@ class Parameters(Protocol):
 class Method:
     """A method as the driver, the command line and the contract tests see it.
 
+    `function(counts, parameters)` gives the columns; `takes` says which counts: `pairs` is a
+    PairTable, `strata` and `triples` are those of `mantel_haenszel` and `omega`.
     `rising` names the columns that never fall as `n` grows at fixed margins, `falling` those that
     never rise. `whole_table` says that a row's score depends on the other rows (a fitted prior);
     `on_request` that the method is costly (Monte Carlo) and runs only when it is named.
@@ -36,12 +35,13 @@ class Method:
 
     name: str
     columns: tuple[str, ...]
-    function: Callable[[PairTable, Any], Columns]
+    function: Callable[[Any, Any], Columns]
     parameters: Parameters
     rising: tuple[str, ...] = ()
     falling: tuple[str, ...] = ()
     whole_table: bool = False
     on_request: bool = False
+    takes: str = "pairs"
 
 
 def to_json(parameters: Parameters) -> str:

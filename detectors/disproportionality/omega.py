@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
-from detectors.cases import Cases
 from detectors.disproportionality.ic import SHRINKAGE
-from detectors.disproportionality.method import Columns, Floats, Integers, floats, ratio
+from detectors.disproportionality.method import (
+    Columns,
+    Floats,
+    Integers,
+    Method,
+    floats,
+    ratio,
+)
+
+if TYPE_CHECKING:
+    from detectors.cases import Cases
+    from detectors.disproportionality.table import PairTable
 
 # reports with the event, and all reports, of one group
 Share = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -47,7 +57,7 @@ def omega(both: Share, first: Share, second: Share, neither: Share, level: float
     shape (or broadcast); the result is in bits. NaN where one of the three baselines has no
     report, and in the normal limits where n of both is 0. The gamma limits are the ones to use:
     the normal ones are too narrow below about 10 reports.
-    Verified against Noren's worked formula: `tests/detectors/disproportionality/test_omega.py`.
+    Verified against a worked value: `tests/detectors/disproportionality/test_omega.py`.
 
     >>> result = omega((10, 100), (20, 1000), (30, 1000), (100, 10_000))
     >>> [round(float(x), 6) for x in result[:3]], round(float(result.lower_normal), 6)
@@ -72,7 +82,7 @@ def omega(both: Share, first: Share, second: Share, neither: Share, level: float
 
 
 class Triples(NamedTuple):
-    """Counts of a combination by event code; `groups` are what `omega` takes."""
+    """Counts of a combination by event code, or row; `groups` are what `omega` takes."""
 
     event: Integers
     n_both: Integers
@@ -95,6 +105,7 @@ def triples(cases: Cases, first: int, second: int | Integers) -> Triples:
 
     `second` may be several products, such as all benzodiazepines: any of them counts.
 
+    >>> from detectors.cases import Cases
     >>> found = triples(Cases.listed([[0, 1], [0], [1], [2]], [[5], [5], [6], [5]]), 0, 1)
     >>> [int(x[0]) for x in found]
     [5, 1, 1, 1, 1, 0, 1, 1, 1]
@@ -109,6 +120,26 @@ def triples(cases: Cases, first: int, second: int | Integers) -> Triples:
         for column in (count[event], np.full(len(event), np.count_nonzero(group)))
     ]
     return Triples(event, *columns)
+
+
+def together(table: PairTable, within: PairTable) -> Triples:
+    """Counts of each pair of a table together with some other products; `event` is the row.
+
+    `within` has the same pairs, counted only in the reports with any of those products. A product
+    that is one of them has no report without, so that nothing can be said of it.
+    """
+    beside_n, beside = within.n_event - within.n, within.n_total - within.n_product
+    return Triples(
+        np.arange(len(table)),
+        within.n,
+        within.n_product,
+        table.n - within.n,
+        table.n_product - within.n_product,
+        beside_n,
+        beside,
+        table.n_event - table.n - beside_n,
+        table.n_total - table.n_product - beside,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +167,13 @@ def _odds(n: Floats, total: Floats) -> Floats:
     """n / (total - n): inf where all have the event, NaN where there is no report."""
     odds = ratio(n, total - n)
     return np.where((total > 0) & (n == total), np.inf, odds)
+
+
+METHOD = Method(
+    name="omega",
+    columns=COLUMNS,
+    function=score,
+    parameters=Parameters(),
+    rising=("omega", "omega025", "omega975"),
+    takes="triples",
+)

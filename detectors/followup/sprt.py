@@ -71,7 +71,7 @@ def poisson(
         first, last, _ = stretch
         total, time = np.cumsum(count[first : last + 1]), np.cumsum(mean[first : last + 1])
         some = (time > 0) & (time <= horizon)
-        llr = np.where(some, maxsprt_poisson.llr(total, np.where(some, time, 1)), 0.0)
+        llr = np.where(some, maxsprt_poisson.maxsprt_poisson(total, np.where(some, time, 1)), 0.0)
         reached = some & (llr >= value) & (total >= min_events)
         runs.append(_run(stretch, reached, (total, time, llr), horizon, value))
         if runs[-1].end == "signal":
@@ -111,7 +111,7 @@ def binomial(
         total, every = np.cumsum(inside[first : last + 1]), np.cumsum(both[first : last + 1])
         known = every <= horizon
         reached = known & (total >= needed[np.where(known, every, 0).astype(np.int64)])
-        columns = total, every * share, maxsprt_binomial.llr(total, every, ratio)
+        columns = total, every * share, maxsprt_binomial.maxsprt_binomial(total, every, ratio)
         runs.append(_run(stretch, reached, columns, horizon, limit.critical_value))
         if runs[-1].end == "signal":
             break

@@ -210,7 +210,9 @@ def of_maxsprt(counts: Counts) -> Floats:
     """First week of the Poisson maxSPRT, whose null is a ratio of 1 and background known."""
     expected = np.arange(1.0, len(counts.n) + 1)[:, None] * EXPECTED
     limit = _limit(len(counts.n))
-    taken = maxsprt_poisson.llr(np.cumsum(counts.n, axis=0), expected * counts.background)
+    taken = maxsprt_poisson.maxsprt_poisson(
+        np.cumsum(counts.n, axis=0), expected * counts.background
+    )
     return first(taken >= limit)
 
 

@@ -37,6 +37,13 @@ def reading_options(command: Any) -> Any:
 @click.option("--input", "source", type=_FILE, required=True, help="Counts or reports.")
 @click.option("--output", type=_FILE, required=True, help="CSV or Parquet, by its name.")
 @click.option("--methods", default="all", show_default=True, help="Their names, by commas.")
+@click.option(
+    "--with",
+    "beside",
+    multiple=True,
+    metavar="PRODUCT",
+    help="Also Omega of each product together with this one, or any of class:NAME; reports only.",
+)
 @click.option("--groups", is_flag=True, help="Also a row for each group of events.")
 @click.option(
     "--ebgm-likelihood",
@@ -51,6 +58,7 @@ def command(
     source: Path,
     output: Path,
     methods: str,
+    beside: tuple[str, ...],
     groups: bool,
     ebgm_likelihood: str,
     form: str,
@@ -66,15 +74,24 @@ def command(
     reports in any format that `import` reads. Counts are taken as named; reports are coded and
     their versions resolved as in the live system; the prior of EBGM is fitted to terms alone, with
     --groups or without. What cannot be computed is empty.
+
+    Counts with a stratum have Mantel-Haenszel ratios over the strata as well. --with asks of each
+    pair whether it is reported more often with another product than the two explain: the expected
+    count, Omega, and its limits. Where that product is concomitant, name its role in --roles.
     """
     from detectors.coding import plain
+    from detectors.disproportionality import omega
     from streams.scoring import cases, counts, files, scored, tables
 
-    asked = scored.chosen(methods)
+    asked = scored.chosen(methods, scored.GIVEN_BY)
+    given: dict[str, Any] = {}
     if files.shape(source) == "counts":
-        if groups:
-            raise click.UsageError("--groups needs reports; counts are taken as named")
-        fitted_to = table = counts.read(source)
+        if groups or beside:
+            raise click.UsageError("--groups and --with need reports; counts are taken as named")
+        table, strata = counts.read(source)
+        fitted_to = table
+        if strata is not None:
+            given["strata"] = strata
     else:
         reading = cases.Reading.of(vocabulary, roles, groups=groups)
         files.read(source, form, reading)
@@ -82,8 +99,13 @@ def command(
         files.say(reading, book, dataset, warn)
         table = book.table(dataset)
         fitted_to = table.rows(plain(table))
+        if beside:
+            within = reading.casebook(files.products(reading, book, beside))
+            pairs = zip(table.product, table.event, strict=True)
+            given["triples"] = omega.together(table, within.table_of(dataset, pairs))
+    asked = scored.chosen(methods, given)
     columns, failed = scored.columns(
-        table, asked, warn, fitted_to=fitted_to, likelihood=ebgm_likelihood
+        table, asked, warn, fitted_to=fitted_to, likelihood=ebgm_likelihood, given=given
     )
     tables.write(output, columns)
     return int(failed > 0 and failed == len(asked) and methods != "all")

@@ -91,9 +91,15 @@ class Reading:
         if one.order_key not in held.versions:
             held.add(one)
 
-    def casebook(self) -> Casebook:
-        """The newest version of every case, counted."""
-        return Casebook.of(self._contents())
+    def casebook(self, among: frozenset[str] | None = None) -> Casebook:
+        """The newest version of every case, counted; of those with any of some products only."""
+        if among is None:
+            return Casebook.of(self._contents())
+        return Casebook.of(
+            (case, revision, content)
+            for case, revision, content in self._contents()
+            if content is not None and not among.isdisjoint(name for name, _ in content.products)
+        )
 
     def _contents(self) -> Iterator[tuple[int, int, CaseContent | None]]:
         for case in self.cases.values():

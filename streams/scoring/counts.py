@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detectors.disproportionality.mantel_haenszel import Strata
 from detectors.disproportionality.table import PairTable
 from schemas.errors import InputError
 from streams.scoring import tables
@@ -23,11 +24,12 @@ def is_counts(columns: tuple[str, ...]) -> bool:
     return set(NEEDED) <= set(columns)
 
 
-def read(path: Path) -> PairTable:
-    """The pair table of a file of counts, names taken as they stand.
+def read(path: Path) -> tuple[PairTable, Strata | None]:
+    """The pair table of a file of counts, names taken as they stand, and its counts by stratum.
 
     Without margins, these are the sums of `n`. With a `stratum`, counts and margins are those of
     all strata together; a product's margin in a stratum must then be the same in all its rows.
+    A pair without a row in a stratum has no report there.
 
     InputError `bad_table`, `some_margins` (one or two of the three), `inconsistent_margins`,
     `impossible_counts`, `duplicate_pair`.
@@ -45,9 +47,10 @@ def read(path: Path) -> PairTable:
         return _pooled(columns, bool(margins))
     if not margins:
         columns |= _sums(columns)
-    return PairTable.of(
+    table = PairTable.of(
         columns["product"], columns["event"], **{name: columns[name] for name in ("n", *MARGINS)}
     )
+    return table, None
 
 
 def _sums(columns: dict[str, Any]) -> dict[str, Integers]:
@@ -68,10 +71,10 @@ def _grouped(names: list[str], n: Integers) -> Integers:
     return sums[codes]
 
 
-def _pooled(columns: dict[str, Any], margins: bool) -> PairTable:
+def _pooled(columns: dict[str, Any], margins: bool) -> tuple[PairTable, Strata]:
     """Strata added up: each margin once a stratum, also where a pair has no row in it."""
     n: dict[tuple[str, str], int] = {}
-    seen: set[tuple[str, str, str]] = set()
+    seen: dict[tuple[str, str, str], int] = {}
     of_product: dict[tuple[str, str], int] = {}
     of_event: dict[tuple[str, str], int] = {}
     of_stratum: dict[tuple[str], int] = {}
@@ -88,7 +91,7 @@ def _pooled(columns: dict[str, Any], margins: bool) -> PairTable:
             raise InputError(
                 "duplicate_pair", f"{product} with {event} stands twice in stratum {stratum!r}"
             )
-        seen.add((stratum, product, event))
+        seen[stratum, product, event] = count
         n[product, event] = n.get((product, event), 0) + count
         for known, key, value in (
             (of_product, (stratum, product), n_product),
@@ -99,7 +102,7 @@ def _pooled(columns: dict[str, Any], margins: bool) -> PairTable:
     total = sum(of_stratum.values())
     products, events = _summed(of_product), _summed(of_event)
     pairs = list(n)
-    return PairTable.of(
+    table = PairTable.of(
         [product for product, _ in pairs],
         [event for _, event in pairs],
         n=list(n.values()),
@@ -107,6 +110,15 @@ def _pooled(columns: dict[str, Any], margins: bool) -> PairTable:
         n_event=[events[event] for _, event in pairs],
         n_total=[total] * len(pairs),
     )
+    names = list(zip(table.product, table.event, strict=True))
+    strata = [stratum for (stratum,) in of_stratum]
+    by_stratum = (
+        [[seen.get((stratum, *pair), 0) for stratum in strata] for pair in names],
+        [[of_product.get((stratum, product), 0) for stratum in strata] for product, _ in names],
+        [[of_event.get((stratum, event), 0) for stratum in strata] for _, event in names],
+        [list(of_stratum.values())] * len(names),
+    )
+    return table, Strata(*(np.array(rows, dtype=np.int64) for rows in by_stratum))
 
 
 def _margin(known: dict[tuple[str, ...], int], key: tuple[str, ...], n: int, *, add: bool) -> None:

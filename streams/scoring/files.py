@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -68,6 +69,23 @@ def pair(
             set(table.event),
         ),
     )
+
+
+def products(reading: Reading, book: Casebook, names: Sequence[str]) -> frozenset[str]:
+    """The products of a casebook that names stand for: a product, or `class:NAME`.
+
+    InputError `unknown_product` for a name of which no report has any.
+    """
+    known = set(book.products)
+    of_class = {f"class:{reading.vocabulary.substance_class(name)}": name for name in sorted(known)}
+    found: set[str] = set()
+    for name in names:
+        if name in of_class:
+            found |= {p for p in known if f"class:{reading.vocabulary.substance_class(p)}" == name}
+        else:
+            coded = name if name.startswith("class:") else reading.vocabulary.product(name).name
+            found.add(_known("product", name, coded, known | set(of_class)))
+    return frozenset(found)
 
 
 def text(path: Path) -> str:

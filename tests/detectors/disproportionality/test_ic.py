@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import gamma
 
 from detectors.disproportionality.ic import ic
+from detectors.disproportionality.ic0005 import ic0005
 
 
 def test_limits_are_quantiles_of_a_gamma() -> None:
@@ -23,3 +24,13 @@ def test_one_high_count_changes_nothing_of_the_others() -> None:
     beside = ic(np.stack([n, np.full((2, 2), 10**6)]), np.stack([expected, expected]))
     for one, two in zip(alone, beside, strict=True):
         assert one.tobytes() == two[0].tobytes()
+
+
+def test_the_wide_limits_are_those_of_one_in_two_thousand() -> None:
+    n, expected = np.array([0, 3, 40]), np.array([0.2, 1.0, 9.0])
+    wide, usual = ic0005(n, expected), ic(n, expected)
+    for limit, p in ((wide.lower, 0.0005), (wide.upper, 0.9995)):
+        theirs = np.log2(gamma.ppf(p, n + 0.5, scale=1 / (expected + 0.5)))
+        np.testing.assert_allclose(limit, theirs, rtol=1e-10)
+    assert (wide.lower < usual.lower).all()
+    assert (wide.upper > usual.upper).all()

@@ -13,9 +13,9 @@ from detectors.disproportionality.mantel_haenszel import (
     COLUMNS,
     Parameters,
     breslow_day,
+    mantel_haenszel,
     mh_or,
     mh_prr,
-    score,
 )
 from detectors.disproportionality.method import from_json, to_json
 from detectors.disproportionality.prr import prr
@@ -179,17 +179,17 @@ def test_laws(strata: list[Counts], data: st.DataObject) -> None:
     plain = arrays(strata)
     for array in plain:
         array.flags.writeable = False
-    columns = {name: values[0] for name, values in score(*plain).items()}
+    columns = {name: values[0] for name, values in mantel_haenszel(*plain).items()}
     assert tuple(columns) == COLUMNS
     assert not np.isinf(list(columns.values())).any()
     order = data.draw(st.permutations(range(len(strata))))
     empty = [(0, 0, 0, 0), (0, 0, 3, 10), (0, 4, 0, 10)]
     for other in ([strata[i] for i in order], strata + empty):
-        again = score(*arrays(other))
+        again = mantel_haenszel(*arrays(other))
         for name, values in again.items():
             np.testing.assert_allclose(values[0], columns[name], rtol=1e-6, atol=1e-6)
     n, product, event, total = (np.concatenate([x, x[:, ::-1]]) for x in plain)
-    beside = score(n, product, event, total)
+    beside = mantel_haenszel(n, product, event, total)
     for name, values in beside.items():
         assert values[:1].tobytes() == columns[name].tobytes()
     if not np.isnan(columns["breslow_day_p"]):
@@ -200,10 +200,10 @@ def test_laws(strata: list[Counts], data: st.DataObject) -> None:
 
 
 def test_what_cannot_be_computed_is_empty() -> None:
-    nothing = score(np.zeros((2, 3)), 0, 0, 0)
+    nothing = mantel_haenszel(np.zeros((2, 3)), 0, 0, 0)
     assert all(np.isnan(values).all() for values in nothing.values())
     # no event with the product: a ratio of 0, no limits, no test
-    zero = score([[0, 0]], [[5, 9]], [[4, 4]], [[50, 60]])
+    zero = mantel_haenszel([[0, 0]], [[5, 9]], [[4, 4]], [[50, 60]])
     assert zero["mh_or"][0] == zero["mh_prr"][0] == 0
     assert np.isnan(
         [zero["mh_or_upper"][0], zero["mh_prr_lower"][0], zero["breslow_day_p"][0]]
@@ -212,5 +212,5 @@ def test_what_cannot_be_computed_is_empty() -> None:
 
 def test_parameters_go_through_json() -> None:
     assert from_json(Parameters(), to_json(Parameters(0.9))) == Parameters(0.9)
-    narrow = score([[6, 12]], [[20, 60]], [[10, 30]], [[100, 120]], Parameters(0.5))
+    narrow = mantel_haenszel([[6, 12]], [[20, 60]], [[10, 30]], [[100, 120]], Parameters(0.5))
     assert narrow["mh_or_lower"][0] > 0.6

@@ -22,7 +22,15 @@ PARTS = {
     "two_sample_late": {"n": "n_product", "n_comparator": "n_comparators"},
     "change": {"n_serious": "n", "n_fatal": "n"},
 }
-EXPOSURE = {"exposure", "expected", "n_product"}
+# references that are costly to start from: a few that are computed once
+FEW: dict[str, dict[str, list[float]]] = {
+    "cusum": {"expected": [0.5, 2.0]},
+    "maxsprt_poisson": {"horizon": [4.0, 30.0]},
+    "maxsprt_binomial": {"horizon": [12.0, 60.0], "ratio": [1.0, 3.0]},
+    "maxsprt_conditional": {"n": [0.0, 5.0, 40.0], "exposure": [40.0], "horizon": [30.0]},
+}
+# whose reports are their own exposure
+SHARES = {"change", "two_sample", "two_sample_late", "maxsprt_binomial"}
 
 
 def found() -> list[Method]:
@@ -63,8 +71,9 @@ def reference(method: Method, seed: int, pairs: int, largest: float = 30.0) -> A
     rng = np.random.default_rng(seed + 1)
     fields: tuple[str, ...] = method.reference._fields  # type: ignore[attr-defined]
     columns = {name: np.ceil(largest ** rng.random(pairs)) for name in fields}
-    if method.name == "cusum":  # a few that are computed once
-        columns["expected"] = rng.choice([0.5, 2.0], pairs)
+    columns |= {
+        name: rng.choice(values, pairs) for name, values in FEW.get(method.name, {}).items()
+    }
     for part, whole in PARTS.get(method.name, {}).items():
         columns[part] = np.minimum(columns[part], columns[whole])
     return method.reference(**columns)
@@ -77,8 +86,8 @@ def take(values: Any, rows: Any) -> Any:
 
 def test_every_method_is_found() -> None:
     assert {method.name for method in found()} >= {
-        "change", "cusum", "edetector", "eprocess", "eprocess_background", "two_sample",
-        "two_sample_rates",
+        "change", "cusum", "edetector", "eprocess", "eprocess_background", "maxsprt_binomial",
+        "maxsprt_conditional", "maxsprt_poisson", "two_sample", "two_sample_rates",
     }  # fmt: skip
 
 
@@ -93,6 +102,32 @@ def test_streaming_equals_batch(method: Method, seed: int, looks: int, pairs: in
         state, finding = method.step(state, take(data, i), method.parameters)
         for streamed, batched in zip(finding, whole, strict=True):
             assert streamed.tobytes() == batched[i].tobytes()
+
+
+@METHOD
+@settings(max_examples=8, deadline=None)
+@given(seed=SEEDS, place=st.integers(0, 4))
+def test_a_report_taken_back_is_a_replay_without_it(method: Method, seed: int, place: int) -> None:
+    """From the state that was held before its look: a state is never written into."""
+    data, before = draw(method, seed, 5, 4), reference(method, seed, 4)
+    state, states = method.start(before, method.parameters), []
+    for i in range(5):
+        states.append(state)
+        state, _ = method.step(state, take(data, i), method.parameters)
+    # every pair loses a report of that look, where it has one
+    corrected = data._replace(n=data.n.copy())
+    corrected.n[place] = np.maximum(corrected.n[place] - 1, 0)
+    for part, whole in PARTS.get(method.name, {}).items():
+        if whole == "n":
+            corrected = corrected._replace(
+                **{part: np.minimum(getattr(corrected, part), corrected.n)}
+            )
+    without = method.batch(before, corrected, method.parameters)
+    state = states[place]
+    for i in range(place, 5):
+        state, finding = method.step(state, take(corrected, i), method.parameters)
+        for resumed, replayed in zip(finding, without, strict=True):
+            assert resumed.tobytes() == replayed[i].tobytes()
 
 
 @METHOD
@@ -133,7 +168,7 @@ def test_a_look_without_exposure_adds_nothing(method: Method, seed: int, place: 
     fields: tuple[str, ...] = method.look._fields  # type: ignore[attr-defined]
     # nothing but reports of the pair; of a share, reports are the exposure
     blank = {n: np.zeros_like(v) for n, v in zip(fields, empty, strict=True)}
-    if method.name not in {"change", "two_sample", "two_sample_late"}:
+    if method.name not in SHARES:
         blank["n"] = np.ones_like(empty[0])
     longer = type(data)(
         *(

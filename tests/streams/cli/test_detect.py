@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pyarrow.parquet
@@ -16,7 +17,10 @@ from tests.market import pairs
 HEADER = (
     "product,event,n,n_product,n_event,n_total,expected,prr,prr_lower,prr_upper,"
     "ror,ror_lower,ror_upper,rrr,chi2,chi2_yates,fisher_p,fisher_mid_p,ic,ic025,ic975,"
-    "ebgm,eb05,eb95"
+    "ebgm,eb05,eb95,ic0005,ic9995"
+).split(",")
+OF_STRATA = (
+    "mh_or,mh_or_lower,mh_or_upper,mh_prr,mh_prr_lower,mh_prr_upper,breslow_day,breslow_day_p"
 ).split(",")
 
 REPORTS = """report_id,products,events
@@ -63,7 +67,7 @@ def test_counts_with_margins(tmp_path: Path) -> None:
     # no report of y without b: there is no background rate, so PRR and ROR have no value
     assert [name for name, value in found[1].items() if value == ""] == [
         *HEADER[7:13],
-        *HEADER[-3:],
+        *HEADER[21:24],
     ]
 
 
@@ -82,7 +86,9 @@ def test_strata_are_added_up(tmp_path: Path) -> None:
         "A,x,2,5,6,20,f\nB,x,1,4,6,20,f\nA,y,1,7,3,30,m\nB,x,2,5,8,30,m\n"
     )
     # A has 5 + 7 reports though it has no row for x among the men
-    assert counted(detect(tmp_path, text)) == [
+    found = detect(tmp_path, text)
+    assert list(found[0]) == [*HEADER, *OF_STRATA]
+    assert counted(found) == [
         ("A", "x", "2", "12", "14", "50"),
         ("A", "y", "1", "12", "3", "50"),
         ("B", "x", "3", "9", "14", "50"),
@@ -105,6 +111,54 @@ def test_rows_of_groups_are_added_and_change_no_other_row(tmp_path: Path) -> Non
     assert {row["event"] for row in grouped} - {row["event"] for row in terms} == {"group:urinary"}
     assert [row for row in grouped if row["event"] != "group:urinary"] == terms
     assert all(row["eb05"] for row in grouped)
+
+
+def test_strata_are_pooled_as_mantel_and_haenszel_have_it(tmp_path: Path) -> None:
+    """Two strata of 10 2 / 5 13 (N 30) and 4 6 / 2 8 (N 20), by hand; B has no report in one."""
+    text = (
+        "product,event,n,n_product,n_event,n_total,stratum\n"
+        "A,x,10,12,15,30,f\nA,x,4,10,6,20,m\nB,x,1,3,15,30,f\n"
+    )
+    found = {row["product"]: row for row in detect(tmp_path, text, "--methods", "mantel_haenszel")}
+    assert list(found["A"]) == [*HEADER[:7], *OF_STRATA]
+    by_hand = (10 * 13 / 30 + 4 * 8 / 20) / (2 * 5 / 30 + 6 * 2 / 20)
+    assert float(found["A"]["mh_or"]) == pytest.approx(by_hand)
+    by_hand = (10 * 18 / 30 + 4 * 10 / 20) / (5 * 12 / 30 + 2 * 10 / 20)
+    assert float(found["A"]["mh_prr"]) == pytest.approx(by_hand)
+    assert 0 < float(found["A"]["breslow_day_p"]) < 1
+    # one stratum alone tells nothing of a difference between strata
+    assert found["B"]["breslow_day_p"] == ""
+    assert float(found["B"]["mh_or"]) == pytest.approx((1 * 13 / 30) / (2 * 14 / 30))
+
+
+COMBINED = """report_id,products,events
+1,Esketamine|Midazolam,Sedation
+2,Esketamine|Midazolam::C,Sedation|Nausea
+3,Esketamine|Lorazepam,Sedation
+4,Esketamine,Sedation
+5,Esketamine,Nausea
+6,Midazolam,Sedation
+7,Midazolam,Nausea
+8,FOO,Nausea
+9,FOO,Sedation
+10,FOO,Nausea
+"""
+
+
+def test_a_product_together_with_a_class_of_others(tmp_path: Path) -> None:
+    options = ("--with", "class:benzodiazepine", "--roles", "suspect,unknown,concomitant")
+    found = {(row["product"], row["event"]): row for row in detect(tmp_path, COMBINED, *options)}
+    row = found["esketamine", "Sedation"]
+    assert list(row) == [*HEADER, "omega_expected", "omega", "omega025", "omega975"]
+    # both 3 of 3; either alone 1 of 2 (odds 1); neither 1 of 3 (odds 1/2): 1 + 1 - 1/2 = 3/2
+    assert float(row["omega_expected"]) == pytest.approx(3 * 1.5 / 2.5)
+    assert float(row["omega"]) == pytest.approx(math.log2(3.5 / 2.3))
+    assert float(row["omega025"]) < float(row["omega"]) < float(row["omega975"])
+    # of the class itself nothing can be said; FOO never came with one
+    assert found["midazolam", "Sedation"]["omega"] == ""
+    assert float(found["FOO", "Sedation"]["omega_expected"]) == 0
+    alone = detect(tmp_path, COMBINED, "--with", "midazolam", "--methods", "omega")
+    assert list(alone[0]) == [*HEADER[:7], "omega_expected", "omega", "omega025", "omega975"]
 
 
 def test_reports_are_coded_and_counted_by_role(tmp_path: Path) -> None:
@@ -187,7 +241,12 @@ def test_parquet_in_and_out(tmp_path: Path) -> None:
             "inconsistent_margins",
         ),
         ("product,event,n\nA,x,1\n", ("--methods", "prr,magic"), "unknown_method"),
-        ("product,event,n\nA,x,1\n", ("--groups",), "--groups needs reports"),
+        ("product,event,n\nA,x,1\n", ("--groups",), "need reports"),
+        ("product,event,n\nA,x,1\n", ("--with", "A"), "need reports"),
+        ("product,event,n\nA,x,1\n", ("--methods", "mantel_haenszel"), "not_in_input"),
+        (REPORTS, ("--methods", "omega"), "not_in_input"),
+        (REPORTS, ("--with", "class:benzodiazepine"), "unknown_product"),
+        (REPORTS, ("--with", "ketamne"), "nearest: ketamine"),
         (REPORTS, ("--roles", "victim"), "unknown_role"),
         ("report_id,products,events,received_at\n1,A,x,soon\n", (), "bad_date"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.cohort import Cohort
-from detectors.followup.content import CourseContent, Event
+from detectors.followup import exposure
+from detectors.followup.content import CourseContent, Event, content
+from detectors.followup.course import fold, state_of
 from detectors.followup.exposure import Stratum
-from detectors.followup.spells import KINDS, Spell
+from detectors.followup.record import Observed
+from detectors.followup.spells import KINDS, Spell, windows
 from detectors.scope import Cells, Daily, Scope
 from schemas.errors import InputError
 from tests.detectors.cohort_days import EVENTS, FIRST, contents, deltas, written_out
+from tests.detectors.followup.test_contract import records
 
 AT_HOME = Stratum("ketamine", "sublingual", "home")
 CLINIC = Stratum("esketamine", "intranasal", "clinic")
@@ -352,3 +357,28 @@ def test_a_later_lock_never_takes_away(courses: list[CourseContent], within: Sco
     before, after = (held.cells(("product",), s, EVENTS) for s in (within, later))
     for name in (*COUNTS, "courses"):
         assert (getattr(after, name) >= getattr(before, name)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    given_records=st.lists(records(largest=8), min_size=1, max_size=3),
+    lock=st.integers(0, 700),
+    data=st.data(),
+)
+def test_from_records_to_person_time_nothing_is_lost(
+    given_records: list[list[Observed]], lock: int, data: st.DataObject
+) -> None:
+    """Every day of every window up to the lock counts once, whatever order its records came in."""
+    within = Scope(date(2024, 1, 1).toordinal() + lock, 0, KINDS)
+    held, days = Cohort(), 0
+    for i, one in enumerate(given_records):
+        course = fold(data.draw(st.permutations(one)))
+        # a registry each, so that none is silent while it sends
+        held.apply(i, 1, content(course, f"r{i}"))
+        state = state_of(course, "exposure")
+        last = min(within.lock_day, state.contact)
+        days += sum(
+            max(min(window.end, last + 1) - window.start, 0)
+            for window in windows(state, exposure.Parameters())
+        )
+    assert held.cells((), within, ["none such"]).days.sum() == days

@@ -166,3 +166,37 @@ def test_a_common_ratio_by_hand() -> None:
 def test_without_events_on_a_side_there_is_no_common_ratio(n: float, m: float) -> None:
     look = Look(*(np.array([[[x]]]) for x in (n, 1.0, m, 1.0)))
     assert np.isnan(mantel_haenszel(of(look)).estimate).all()
+
+
+def clinics(seed: int, runs: int, *, every: bool) -> Look:
+    """Two arms of 50 patients who differ in how prone they are, a session a week each.
+
+    They enter over the first year, the one arm later than the other, and are in strata by sessions
+    so far. Their first events, or `every` one.
+    """
+    rng = np.random.default_rng(seed)
+    columns = []
+    for late in (0, 26):
+        prone = np.minimum(rng.gamma(0.5, 0.2, (50, runs)), 0.9)
+        entry = rng.integers(late, 52 + late, (50, runs))
+        n, t = np.zeros((2, LOOKS, 3, runs))
+        free = np.ones((50, runs), dtype=bool)
+        for look in range(LOOKS):
+            sessions = look - entry
+            at_risk = (sessions >= 0) & (free | every)
+            event = at_risk & (rng.random((50, runs)) < prone)
+            stratum = np.digitize(sessions, [8, 12])
+            for s in range(3):
+                n[look, s] = (event & (stratum == s)).sum(axis=0)
+                t[look, s] = (at_risk & (stratum == s)).sum(axis=0)
+            free &= ~event
+        columns += [n, t]
+    return Look(*columns)
+
+
+def test_first_events_raise_no_false_alarms_where_patients_repeat_themselves() -> None:
+    """And every event of everybody would: a few prone patients make an arm look worse for ever."""
+    first = ever(between(of(clinics(7, 600, every=False))).log_e_sup)
+    assert lower_limit(first) <= ALPHA
+    every = ever(between(of(clinics(7, 600, every=True))).log_e_sup)
+    assert lower_limit(every) > ALPHA

@@ -25,6 +25,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: dict[str, float]
     phase: Literal["induction", "maintenance"] = "induction"
     setting: str = "clinic"
+    week_one: dict[str, float] = {}
 
     def chance(self, session: int) -> float:
         """Of an event in a session (from 1 on) of somebody prone to it."""

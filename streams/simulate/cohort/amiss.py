@@ -17,12 +17,12 @@ _SLIPS: dict[str, tuple[str, Callable[[Floats], Floats]]] = {
     "vital_signs": ("systolic_mmhg", lambda value: np.minimum(value + 60, 350)),
     "dissociation": ("score", lambda value: np.minimum(value + 20, 92)),
     "cognitive": ("score", lambda value: 0.75 * value),
-    "mood": ("score", lambda value: value + 8),
-    "urinary": ("score", lambda value: value + 6),
+    "mood": ("score", lambda value: _moved(value, 8, below=14)),
+    "urinary": ("score", lambda value: _moved(value, 6, below=10)),
     "liver": ("alt_xuln", lambda value: 10 * value),
     "dose": ("dose_mg", lambda value: 1.5 * value),
     "dispensing": ("quantity_mg", lambda value: 2 * value),
-    "misuse_screen": ("score", lambda value: value + 4),
+    "misuse_screen": ("score", lambda value: _moved(value, 4, below=7)),
 }
 _NEVER_MISSING = frozenset({"enrolment", "dose", "dispensing", "biomarker", "exit"})
 _EVENING = 0.8  # of the day: a clinic sends what it has of a visit at its end
@@ -142,6 +142,11 @@ def arrived(records: Sent, until: float) -> Sent:
     newest[key] = last
     again = np.where(kept.again < until, kept.again, np.nan)
     return replace(kept, newest=newest & ~kept.nullified, again=again)
+
+
+def _moved(value: Floats, by: float, *, below: float) -> Floats:
+    """Off by so much, up or down, so that it stays within every scale's range."""
+    return np.where(value < below, value + by, value - by)
 
 
 def together(parts: list[Sent]) -> Sent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,10 +77,16 @@ class Cohort:
         return float(np.maximum(until - self.sessions.first + 1, 0).sum()) / harms.YEAR
 
 
-def simulate(plan: Plan, *, amiss_too: bool = True) -> Cohort:
+def simulate(
+    plan: Plan,
+    *,
+    amiss_too: bool = True,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Cohort:
     """The courses of a plan.
 
-    Without `amiss_too` each record is there, right, and sent on its day.
+    Without `amiss_too` each record is there, right, and sent on its day. `progress` hears how
+    many of the kinds are done.
 
     >>> cohort = simulate(Plan(courses=20, days=120))
     >>> sorted(cohort.records) == sorted(KINDS), len(cohort) > 500
@@ -110,7 +117,8 @@ def simulate(plan: Plan, *, amiss_too: bool = True) -> Cohort:
         if len(one):
             by_kind[one.kind].append(one)
     records = {}
-    for kind, parts in by_kind.items():
+    for done, (kind, parts) in enumerate(by_kind.items()):
+        progress(done, len(by_kind))
         rows = amiss.sent(plan, joined(parts), amiss=amiss_too)
         # what was to come after a harm had ended the course
         records[kind] = rows.take(rows.table.day <= harmed.stops[rows.table.course])

@@ -117,7 +117,7 @@ class Mood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     improvement: Pair
     weeks: float
     relapse: float
-    comparator: float
+    means: dict[str, float]
     scale: dict[str, MoodScale]
 
 

@@ -58,7 +58,9 @@ def _seen(plan: Plan, people: Patients, given: Sessions) -> _Seen:
     after = aftercare(given)
     course, day = np.concatenate([course, after[0]]), np.concatenate([day, after[1]])
     mean, sd = facts.improvement
-    mean_of = np.where(people.of("comparator"), facts.comparator, mean)
+    mean_of = np.full(len(people), mean)
+    for name, other in facts.means.items():
+        mean_of[people.of(name)] = other
     gain = np.clip(plan.draws("improvement").normal(mean_of, sd), -0.3, 1.0)
     weeks = np.maximum(day - given.first[course], 0) / 7
     # the published gain is the one at four weeks

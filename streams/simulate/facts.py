@@ -109,6 +109,7 @@ class Background(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planted: tuple[Planted, ...]
+    courses: dict[str, dict[str, float]]
 
 
 _T = TypeVar("_T")
@@ -141,6 +142,12 @@ def background() -> Background:
 def planted() -> tuple[Planted, ...]:
     """What the demo plants."""
     return _read("planted.toml", _Plan).planted
+
+
+@cache
+def planted_in_courses() -> dict[str, dict[str, float]]:
+    """What the demo plants in the courses of each registry: strengths by harm."""
+    return _read("planted.toml", _Plan).courses
 
 
 def profile(product: str, phase: str, setting: str = "clinic") -> Profile:

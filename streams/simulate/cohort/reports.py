@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -22,7 +22,9 @@ _PROGRAMME = "esketamine"
 _encode = msgspec.json.Encoder().encode
 
 
-class _Case(NamedTuple):
+class Case(NamedTuple):
+    """What is reported of one course: a day, when it is sent, the terms."""
+
     course: int
     day: int
     sent: float
@@ -52,18 +54,23 @@ def reports(cohort: Cohort, origin: date) -> Iterator[Outgoing]:
     >>> msgspec.json.decode(first.raw)["report_type"]
     'solicited'
     """
+    yield from written(cohort, origin, [*forms(cohort), *_harms(cohort), *_at_home(cohort)])
+
+
+def written(cohort: Cohort, origin: date, cases: Iterable[Case]) -> Iterator[Outgoing]:
+    """Reports of these cases, those that are sent after the calendar's end left out."""
     names = Names(cohort, origin)
-    cases = [*_forms(cohort), *_harms(cohort), *_at_home(cohort)]
-    cases.sort(key=lambda case: (case.sent, case.course, case.terms))
     arms = cohort.people.arms
-    for number, case in enumerate(cases):
+    ordered = sorted(cases, key=lambda case: (case.sent, case.course, case.terms))
+    for number, case in enumerate(ordered):
         if case.sent < cohort.plan.days:
             arm = arms[cohort.people.arm[case.course]]
             report = _report(cohort, names, arm, case, number)
             yield Outgoing(case.sent, arm.registry, "reports", _encode(report))
 
 
-def _forms(cohort: Cohort) -> Iterator[_Case]:
+def forms(cohort: Cohort) -> Iterator[Case]:
+    """What the programme's form says, where it says anything."""
     said = form(cohort)
     given = cohort.sessions
     any_ = np.logical_or.reduce(list(said.values()))
@@ -71,10 +78,10 @@ def _forms(cohort: Cohort) -> Iterator[_Case]:
     for row in np.flatnonzero(any_).tolist():
         terms = tuple(term for term, column in zip(FORM, columns, strict=True) if column[row])
         day = int(given.day[row])
-        yield _Case(int(given.course[row]), day, day + 0.9, terms, True)
+        yield Case(int(given.course[row]), day, day + 0.9, terms, True)
 
 
-def _harms(cohort: Cohort) -> Iterator[_Case]:
+def _harms(cohort: Cohort) -> Iterator[Case]:
     """Of the harms, planted or not, some are reported, one to eight weeks later."""
     given, harmed = cohort.sessions, cohort.harmed
     for name, onset in (("cystitis", harmed.urinary), ("misuse", harmed.misuse)):
@@ -86,7 +93,7 @@ def _harms(cohort: Cohort) -> Iterator[_Case]:
     yield from _some(cohort, "stimulant", given.course[rows], given.day[rows])
 
 
-def _some(cohort: Cohort, name: str, course: Ints, day: Ints) -> Iterator[_Case]:
+def _some(cohort: Cohort, name: str, course: Ints, day: Ints) -> Iterator[Case]:
     seed, share = cohort.plan.seed, figures().form.spontaneous
     told = uniform(seed, f"report of {name}", course, day) < share
     lag = 7 + 49 * uniform(seed, f"lag of {name}", course, day)
@@ -94,10 +101,10 @@ def _some(cohort: Cohort, name: str, course: Ints, day: Ints) -> Iterator[_Case]
     for one, on, later in zip(
         course[told].tolist(), day[told].tolist(), lag[told].tolist(), strict=True
     ):
-        yield _Case(one, on, on + later, event, False)
+        yield Case(one, on, on + later, event, False)
 
 
-def _at_home(cohort: Cohort) -> Iterator[_Case]:
+def _at_home(cohort: Cohort) -> Iterator[Case]:
     """Of those who take it at home a few report something, in the first month."""
     facts, given = figures().form, cohort.sessions
     course = np.flatnonzero(cohort.people.home)
@@ -107,10 +114,10 @@ def _at_home(cohort: Cohort) -> Iterator[_Case]:
         day = int(given.first[one]) + int(28 * draw)
         if draw < 1 and day <= given.until[one]:
             term = facts.home_events[int(draw * 997) % len(facts.home_events)]
-            yield _Case(one, day, day + 3.0, (term,), False)
+            yield Case(one, day, day + 3.0, (term,), False)
 
 
-def _report(cohort: Cohort, names: Names, arm: Arm, case: _Case, number: int) -> dict[str, Any]:
+def _report(cohort: Cohort, names: Names, arm: Arm, case: Case, number: int) -> dict[str, Any]:
     product: dict[str, Any] = {"name": arm.names[0], "role": "suspect", "route": arm.route}
     for field in ("setting", "formulation"):
         if getattr(arm, field) is not None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "detect": "Score a file of counts or reports, with no server.",
     "backtest": "The day on which each screening rule first held for a pair.",
     "critical-value": "The value that a maxSPRT test has to exceed.",
+    "simulate": "Simulated courses and reports, with planted harms, as a file.",
     "verify": "Conservation, and rebuild equals live.",
     "quarantine": "What was held back, and why; send it through again.",
     "key": "Keys of the registries that push.",

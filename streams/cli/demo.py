@@ -31,7 +31,7 @@ from streams.settings import Settings
     help="Reports a second after the first rush.",
 )
 def command(data: Path | None, seed: int, minutes: float | None, port: int, rate: float) -> int:
-    """Show ketavigil at work: four simulated clinics and two registries push over HTTP.
+    """Show ketavigil at work: four simulated clinics and three registries push over HTTP.
 
     Nothing they send is real.
     """
@@ -64,7 +64,7 @@ async def _run(data: Path, seed: int, minutes: float | None, port: int, rate: fl
             store.close()
 
     async def push(url: str, stop: asyncio.Event) -> None:
-        print(f"planted  {url}/demo\nFour simulated clinics and two registries push. ", end="")
+        print(f"planted  {url}/demo\nFour simulated clinics and three registries push. ", end="")
         print("Nothing they send is real. Ctrl-C ends it.", flush=True)
         over = asyncio.create_task(_after(minutes, stop))
         try:

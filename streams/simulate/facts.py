@@ -25,6 +25,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: dict[str, float]
     phase: Literal["induction", "maintenance"] = "induction"
     setting: str = "clinic"
+    week_one: dict[str, float] = {}
 
     def chance(self, session: int) -> float:
         """Of an event in a session (from 1 on) of somebody prone to it."""
@@ -108,6 +109,7 @@ class Background(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planted: tuple[Planted, ...]
+    courses: dict[str, dict[str, float]]
 
 
 _T = TypeVar("_T")
@@ -140,6 +142,12 @@ def background() -> Background:
 def planted() -> tuple[Planted, ...]:
     """What the demo plants."""
     return _read("planted.toml", _Plan).planted
+
+
+@cache
+def planted_in_courses() -> dict[str, dict[str, float]]:
+    """What the demo plants in the courses of each registry: strengths by harm."""
+    return _read("planted.toml", _Plan).courses
 
 
 def profile(product: str, phase: str, setting: str = "clinic") -> Profile:

@@ -18,7 +18,17 @@ from streams.simulate.registry import Registry
 from streams.simulate.truth import Told, Truth
 
 CLINICS = ("clinic-north", "clinic-south", "clinic-east", "clinic-west")
-REGISTRIES = {"registry-esketamine": "esketamine", "registry-antidepressants": "sertraline"}
+# how the patients of each are treated
+REGISTRIES: dict[str, dict[str, float]] = {
+    "registry-esketamine": {"esketamine": 1.0},
+    "registry-ketamine": {
+        "infusion": 0.4,
+        "sublingual": 0.2,
+        "oral": 0.1,
+        "compounded nasal": 0.3,
+    },
+    "registry-antidepressants": {"comparator": 1.0},
+}
 
 _LIST = 200  # records in one request of the history
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -68,20 +78,23 @@ class Pusher:
 
 
 class Simulation:
-    """Four clinics and two registries.
+    """Four clinics and three registries.
 
-    `history`: reports that each clinic sends as fast as it can at first. `rate`: reports a second
-    of all senders together afterwards.
+    `history`: reports that each clinic sends as fast as it can at first; registries send a day of
+    their courses for each forty. `rate`: reports a second of all clinics together afterwards, of
+    which registries pass a twentieth in days of their courses, each.
     """
 
     def __init__(self, seed: int, *, history: int = 1000, rate: float = 14.0) -> None:
         self.seed = seed
         self.clinics = [Clinic(name, seed, history=history) for name in CLINICS]
-        self.registries = [Registry(name, what, seed) for name, what in REGISTRIES.items()]
+        self.registries = [Registry(name, arms, seed) for name, arms in REGISTRIES.items()]
         self.answers: Counter[str] = Counter()
         self._history = history
         self._rate = rate
         self._started_at = datetime.now(UTC)
+        self._in_history = len(self.clinics)
+        self._history_sent = asyncio.Event()
 
     @property
     def senders(self) -> tuple[str, ...]:
@@ -145,6 +158,7 @@ class Simulation:
             sent={c.name: dict(c.sent) for c in self.clinics}
             | {r.name: dict(r.sent) for r in self.registries},
             answers=dict(self.answers),
+            harms=tuple(harm for registry in self.registries for harm in registry.harms),
         )
 
     async def _clinic(self, clinic: Clinic, pusher: Pusher) -> None:
@@ -154,6 +168,9 @@ class Simulation:
             if len(records) >= _LIST:
                 await pusher.push("reports", records)
                 records = []
+        self._in_history -= 1
+        if not self._in_history:
+            self._history_sent.set()
         rng = Random(f"{clinic.name}/{self.seed}/pace")
         each = self._rate * 0.85 / len(self.clinics)
         while True:
@@ -163,15 +180,21 @@ class Simulation:
             await asyncio.sleep(rng.expovariate(each))
 
     async def _registry(self, registry: Registry, pusher: Pusher) -> None:
+        # courses are many records; the first signals come from reports
+        await self._history_sent.wait()
         rng = Random(f"{registry.name}/{self.seed}/pace")
-        each = self._rate * 0.15 / len(self.registries)
-        for _ in range(self._history // 5):
-            await self._step(registry, pusher)
+        each = self._rate / 20
+        reports: list[bytes] = []
+        records: list[bytes] = []
+        for day in range(self._history // 40):
+            some = registry.next(datetime.now(UTC))
+            reports, records = reports + some[0], records + some[1]
+            if len(records) >= _LIST or day + 1 == self._history // 40:
+                await pusher.push("followups", records)
+                await pusher.push("reports", reports)
+                reports, records = [], []
         while True:
-            await self._step(registry, pusher)
+            reports, records = registry.next(datetime.now(UTC))
+            await pusher.push("followups", records)
+            await pusher.push("reports", reports)
             await asyncio.sleep(rng.expovariate(each))
-
-    async def _step(self, registry: Registry, pusher: Pusher) -> None:
-        reports, followups = registry.next(datetime.now(UTC))
-        await pusher.push("followups", followups)
-        await pusher.push("reports", reports)

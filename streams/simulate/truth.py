@@ -22,6 +22,18 @@ class Told(msgspec.Struct, frozen=True):
     started_at: datetime | None
 
 
+class ToldHarm(msgspec.Struct, frozen=True):
+    """A harm planted in the courses of a registry, and how many of these it struck."""
+
+    registry: str
+    name: str
+    event: str
+    strength: float
+    unit: str
+    why: str
+    struck: int
+
+
 class Truth(msgspec.Struct, frozen=True):
     """A simulation's truth at one moment.
 
@@ -34,6 +46,7 @@ class Truth(msgspec.Struct, frozen=True):
     known: tuple[tuple[str, str], ...]
     sent: dict[str, dict[str, int]]
     answers: dict[str, int]
+    harms: tuple[ToldHarm, ...] = ()
 
 
 def write(path: Path, told: Truth) -> None:

@@ -180,7 +180,7 @@ def test_a_registry_sends_follow_up_records_and_solicited_reports_in_order(name:
     assert kinds["enrolment"] >= 60
     assert kinds["exit"] > 0
     assert kinds["mood"] > 0
-    assert (kinds["dissociation"] > 0) == (name == "registry-esketamine")
+    assert (kinds["dissociation"] > 0) == (name != "registry-antidepressants")
 
 
 def test_slips_are_drawn_from_all_codes() -> None:

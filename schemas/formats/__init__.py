@@ -17,6 +17,7 @@ from pathlib import Path
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    e2b_r3,
     faers_ascii,
     faers_csv,
     flat_csv,
@@ -37,6 +38,7 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
     "vaers_csv": vaers_csv.records,
     "diana_csv": diana_csv.records,
     "faers_ascii": faers_ascii.records,
+    "e2b_r3": e2b_r3.records,
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    e2b_r3,
     faers_ascii,
     faers_csv,
     flat_csv,
@@ -17,6 +18,8 @@ from schemas.formats import (
     vaers_csv,
 )
 from schemas.formats.lines import head
+from schemas.formats.messages import root_of
+from schemas.formats.source import Source
 from schemas.formats.tables import columns_of
 
 # the columns by which a table is known, in the order in which they are tried
@@ -26,6 +29,8 @@ TABLES = {
     "vaers_csv": vaers_csv.NEEDED,
     "csv": flat_csv.NEEDED,
 }
+# the root elements by which XML is known
+ROOTS = {e2b_r3.ROOT: "e2b_r3"}
 _OURS = frozenset({"report_id", "record_id", "products", "reactions"})
 _LINES = (".ndjson", ".jsonl")
 
@@ -39,13 +44,18 @@ def detect_format(path: Path) -> str:
     text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(_LINES):
         return "ndjson"
-    found = _json(path, text) if text.startswith((b"[", b"{")) else _table(path, name)
+    if text.startswith(b"<"):
+        found = _xml(path, text)
+    elif text.startswith((b"[", b"{")):
+        found = _json(path, text)
+    else:
+        found = _table(path, name)
     if found is None:
         raise InputError(
             "unknown_format",
             f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
             "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
-            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases)",
+            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3",
         )
     return found
 
@@ -54,6 +64,8 @@ def usable(path: Path, form: str) -> None:
     """Raise `InputError` where a file cannot be read as that format at all."""
     if form == "faers_ascii":
         faers_ascii.check(path)
+    elif form == "e2b_r3":
+        e2b_r3.check(Source(path, form))
     elif form == "json":
         json_file.elements(path)
     elif form in TABLES:
@@ -72,6 +84,13 @@ def usable(path: Path, form: str) -> None:
             )
     else:
         head(path)
+
+
+def _xml(path: Path, text: bytes) -> str | None:
+    try:
+        return ROOTS.get(root_of(text, document_type=True).name)
+    except InputError as error:
+        raise InputError(error.code, f"{path}: {error}") from None
 
 
 def _json(path: Path, text: bytes) -> str | None:

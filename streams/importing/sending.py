@@ -55,7 +55,9 @@ def entry_of(record: SourceRecord, index: int, sealer: Sealer, now: datetime) ->
             taken_at,
             *sealed,
             record.record_id or _named_id(record),
-            faults=tuple((f.code, f.path, f"{f.message} ({record.where})") for f in faults),
+            faults=tuple(
+                (f.code, record.element_of(f.path), f"{f.message} ({record.where})") for f in faults
+            ),
         )
     return Entry(
         index,

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 from schemas.formats import SourceRecord, read
 from schemas.report import Report
+from tests.schemas.formats import e2b
 
 JSON = {
     "sender": "clinic-a",
@@ -108,6 +109,7 @@ def sample(folder: Path, form: str) -> Path:
         "faers_csv": FAERS_CSV,
         "vaers_csv": VAERS_CSV,
         "diana_csv": DIANA_CSV,
+        "e2b_r3": e2b.batch([e2b.message(), e2b.message("US-CLINIC-2")]),
     }[form]
     path = folder / "reports"
     path.write_text(content, encoding="utf-8", newline="")

@@ -17,6 +17,7 @@ from pathlib import Path
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    e2b_r2,
     e2b_r3,
     faers_ascii,
     faers_csv,
@@ -39,6 +40,7 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
     "diana_csv": diana_csv.records,
     "faers_ascii": faers_ascii.records,
     "e2b_r3": e2b_r3.records,
+    "e2b_r2": e2b_r2.records,
 }
 
 

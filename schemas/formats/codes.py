@@ -180,6 +180,21 @@ def optional_text(column: str, text: str, unknown: Unknown) -> str | None:
     return text or None
 
 
+def case_id(column: str, text: str, unknown: Unknown) -> str | None:
+    """An id of the case elsewhere; what is too short or has no digit would tie strangers.
+
+    >>> case_id("mfr_num", "US-ACME-2025001", Counter()), case_id("mfr_num", "NONE", Counter())
+    ('US-ACME-2025001', None)
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not 6 <= len(text) <= 100 or not any(c.isdigit() for c in text):
+        unknown[f"{column}: no id"] += 1
+        return None
+    return text
+
+
 def country(column: str, text: str, unknown: Unknown) -> str | None:
     """ISO 3166-1 alpha-2 of a code or of a country's English name.
 

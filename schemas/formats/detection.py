@@ -10,6 +10,7 @@ import msgspec
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    e2b_r2,
     e2b_r3,
     faers_ascii,
     faers_csv,
@@ -30,7 +31,7 @@ TABLES = {
     "csv": flat_csv.NEEDED,
 }
 # the root elements by which XML is known
-ROOTS = {e2b_r3.ROOT: "e2b_r3"}
+ROOTS = {e2b_r3.ROOT: "e2b_r3", e2b_r2.ROOT: "e2b_r2"}
 _OURS = frozenset({"report_id", "record_id", "products", "reactions"})
 _LINES = (".ndjson", ".jsonl")
 
@@ -55,7 +56,8 @@ def detect_format(path: Path) -> str:
             "unknown_format",
             f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
             "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
-            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3",
+            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3, "
+            "e2b_r2",
         )
     return found
 
@@ -66,6 +68,8 @@ def usable(path: Path, form: str) -> None:
         faers_ascii.check(path)
     elif form == "e2b_r3":
         e2b_r3.check(Source(path, form))
+    elif form == "e2b_r2":
+        e2b_r2.check(Source(path, form))
     elif form == "json":
         json_file.elements(path)
     elif form in TABLES:
@@ -88,7 +92,8 @@ def usable(path: Path, form: str) -> None:
 
 def _xml(path: Path, text: bytes) -> str | None:
     try:
-        return ROOTS.get(root_of(text, document_type=True).name)
+        name = root_of(text, document_type=True).name
+        return ROOTS.get(name) or ROOTS.get(name.lower())
     except InputError as error:
         raise InputError(error.code, f"{path}: {error}") from None
 

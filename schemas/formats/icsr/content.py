@@ -131,11 +131,11 @@ def _ids(values: Values, unknown: Unknown) -> list[str]:
     found = [given(values, "C.1.8.1")]
     found += [given(one, "C.1.9.1.r.2") for one in values.get("C.1.9.1.r", ())]
     found += [given(one, "C.1.10.r") for one in values.get("C.1.10.r", ())]
-    ids = []
+    ids: list[str] = []
     for one in found:
         if one and len(one) > _LONGEST_ID:
             unknown[f"C.1.9.1.r.2: over {_LONGEST_ID} characters"] += 1
-        elif one:
+        elif one and one not in ids:
             ids.append(one)
     if ids == [given(values, "C.1.1")]:
         return []

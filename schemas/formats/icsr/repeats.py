@@ -94,7 +94,7 @@ def _result(one: Values, unknown: Unknown) -> float | str | None:
     parts = []
     if (amount := given(one, "F.r.3.2")) is not None:
         number = codes.number(amount)
-        return amount if number is None else number
+        return text(one, "F.r.3.2", unknown) if number is None else number
     if low := given(one, "F.r.3.2.low"):
         parts.append(f"{'>' if one.get('F.r.3.2.from') == 'false' else '>='}{low}")
     if high := given(one, "F.r.3.2.high"):

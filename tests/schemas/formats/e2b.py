@@ -1,4 +1,4 @@
-"""E2B(R3) messages made to order: plain text, written by hand and not by the writer."""
+"""E2B messages made to order: plain text, written by hand and not by the writer."""
 
 from __future__ import annotations
 
@@ -216,4 +216,35 @@ def batch(messages: Sequence[str], *, before: str = "", prefix: str = "") -> str
         f'<id extension="RECEIVER" root="{_ICH}3.14"/></device></receiver>'
         '<sender typeCode="SND"><device classCode="DEV" determinerCode="INSTANCE">'
         f'<id extension="SENDER" root="{_ICH}3.13"/></device></sender></MCCI_IN200100UV01>'
+    )
+
+
+def safetyreport(
+    report_id: str = "US-CLINIC-1",
+    *,
+    head: str = "",
+    dates: str = "<receivedateformat>102</receivedateformat><receivedate>20250702</receivedate>"
+    "<receiptdateformat>102</receiptdateformat><receiptdate>20250703</receiptdate>",
+    source: str = "<reportercountry>US</reportercountry><qualification>1</qualification>",
+    patient: str = "",
+    reactions: str = "<reaction><reactionmeddrapt>Dissociation</reactionmeddrapt></reaction>",
+    drugs: str = "<drug><drugcharacterization>1</drugcharacterization>"
+    "<medicinalproduct>SPRAVATO</medicinalproduct></drug>",
+) -> str:
+    """A report of E2B(R2): spontaneous, of one drug and one reaction, with changes."""
+    return (
+        f"<safetyreport><safetyreportid>{report_id}</safetyreportid>"
+        f"<reporttype>1</reporttype>{head}{dates}<primarysource>{source}</primarysource>"
+        f"<patient>{patient}{reactions}{drugs}</patient></safetyreport>"
+    )
+
+
+def ichicsr(reports: Sequence[str], *, before: str = "") -> str:
+    """A message of E2B(R2)."""
+    return (
+        f'{before}<ichicsr lang="en"><ichicsrmessageheader><messagenumb>B-1</messagenumb>'
+        "<messagesenderidentifier>SENDER</messagesenderidentifier>"
+        "<messagereceiveridentifier>RECEIVER</messagereceiveridentifier>"
+        "<messagedateformat>204</messagedateformat><messagedate>20250704101500</messagedate>"
+        f"</ichicsrmessageheader>{''.join(reports)}</ichicsr>"
     )

@@ -109,6 +109,7 @@ def sample(folder: Path, form: str) -> Path:
         "faers_csv": FAERS_CSV,
         "vaers_csv": VAERS_CSV,
         "diana_csv": DIANA_CSV,
+        "e2b_r2": e2b.ichicsr([e2b.safetyreport(), e2b.safetyreport("2-1")]),
         "e2b_r3": e2b.batch([e2b.message(), e2b.message("US-CLINIC-2")]),
     }[form]
     path = folder / "reports"

@@ -21,9 +21,11 @@ from schemas.formats import (
     e2b_r3,
     faers_ascii,
     faers_csv,
+    fhir,
     flat_csv,
     json_file,
     ndjson,
+    openfda,
     vaers_csv,
 )
 from schemas.formats.detection import TABLES, detect_format, usable
@@ -41,6 +43,8 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
     "faers_ascii": faers_ascii.records,
     "e2b_r3": e2b_r3.records,
     "e2b_r2": e2b_r2.records,
+    "openfda": openfda.records,
+    "fhir": fhir.records,
 }
 
 

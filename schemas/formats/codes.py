@@ -6,6 +6,7 @@ left out of the report and counted in `unknown`; the record's raw text keeps it.
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections import Counter
@@ -98,6 +99,22 @@ def age_years(value: str, unit: str, unknown: Unknown) -> float | None:
     (60.0, 0.5)
     """
     return _measure("age", value, unit, _YEARS, unknown)
+
+
+def completed_years(born: str, day: str) -> float | None:
+    """The years of an age between two dates to the day, completed ones; parts of the first year.
+
+    >>> completed_years("1991-07-02", "2025-07-01"), completed_years("2025-06-01", "2025-07-01")
+    (33.0, 0.0821)
+    """
+    try:
+        birth, then = datetime.date.fromisoformat(born[:10]), datetime.date.fromisoformat(day[:10])
+    except ValueError:
+        return None
+    years = then.year - birth.year - ((then.month, then.day) < (birth.month, birth.day))
+    if years < 0:
+        return None
+    return float(years) if years else round((then - birth).days / _YEAR, 4)
 
 
 def weight_kg(value: str, unit: str, unknown: Unknown) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from zipfile import is_zipfile
 
@@ -10,12 +11,15 @@ import msgspec
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    documents,
     e2b_r2,
     e2b_r3,
     faers_ascii,
     faers_csv,
+    fhir,
     flat_csv,
     json_file,
+    openfda,
     vaers_csv,
 )
 from schemas.formats.lines import head
@@ -33,6 +37,9 @@ TABLES = {
 # the root elements by which XML is known
 ROOTS = {e2b_r3.ROOT: "e2b_r3", e2b_r2.ROOT: "e2b_r2"}
 _OURS = frozenset({"report_id", "record_id", "products", "reactions"})
+# the first of these keys that a JSON document has tells whose it is
+_KEYS = re.compile(rb'"(%s)"\s*:' % "|".join(sorted({openfda.KEY, fhir.KEY, *_OURS})).encode())
+_FORMS = {openfda.KEY: "openfda", fhir.KEY: "fhir"}
 _LINES = (".ndjson", ".jsonl")
 
 
@@ -44,7 +51,7 @@ def detect_format(path: Path) -> str:
     name = path.name.lower().removesuffix(".gz")
     text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(_LINES):
-        return "ndjson"
+        return _told(text) or "ndjson"
     if text.startswith(b"<"):
         found = _xml(path, text)
     elif text.startswith((b"[", b"{")):
@@ -57,7 +64,7 @@ def detect_format(path: Path) -> str:
             f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
             "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
             "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3, "
-            "e2b_r2",
+            "e2b_r2, openfda, fhir",
         )
     return found
 
@@ -70,6 +77,8 @@ def usable(path: Path, form: str) -> None:
         e2b_r3.check(Source(path, form))
     elif form == "e2b_r2":
         e2b_r2.check(Source(path, form))
+    elif form in _FORMS.values():
+        documents.check(path)
     elif form == "json":
         json_file.elements(path)
     elif form in TABLES:
@@ -98,7 +107,15 @@ def _xml(path: Path, text: bytes) -> str | None:
         raise InputError(error.code, f"{path}: {error}") from None
 
 
+def _told(text: bytes) -> str | None:
+    """The format that a key tells, where it is not our own."""
+    match = _KEYS.search(text)
+    return _FORMS.get(match[1].decode()) if match else None
+
+
 def _json(path: Path, text: bytes) -> str | None:
+    if told := _told(text):
+        return told
     first, _, rest = text.partition(b"\n")
     if text.startswith(b"{") and rest.strip() and _is_object(first):
         return "ndjson" if _ours(first) else None

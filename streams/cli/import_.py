@@ -27,7 +27,7 @@ _BAR_AFTER = 2.0  # seconds; what is over sooner needs no bar
     "form",
     default="auto",
     show_default=True,
-    help="json, ndjson, csv, faers_csv, vaers_csv, diana_csv, faers_ascii, e2b_r3 or e2b_r2.",
+    help="One that `ketavigil formats` lists.",
 )
 @click.option("--sender", help="Whose records they are. [default: import:FORMAT]")
 @deployment

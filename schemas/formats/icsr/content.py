@@ -17,7 +17,6 @@ the native language, and the bare code.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from schemas import times
@@ -180,8 +179,4 @@ def _age_by_dates(values: Values) -> float | None:
     earliest = min((onset for onset in onsets if onset), key=times.sort_key, default=None)
     if not born or not earliest or len(born) < 10 or len(earliest) < 10:
         return None
-    birth, onset = date.fromisoformat(born[:10]), date.fromisoformat(earliest[:10])
-    years = onset.year - birth.year - ((onset.month, onset.day) < (birth.month, birth.day))
-    if years < 0:
-        return None
-    return float(years) if years else round((onset - birth).days / 365.25, 4)
+    return codes.completed_years(born, earliest)

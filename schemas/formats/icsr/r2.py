@@ -80,7 +80,7 @@ def of_xml(element: Element, depth: int = 1) -> dict[str, Any]:
 def values_of(report: Mapping[str, Any], unknown: Unknown) -> Values:
     """The values of a report: tags as keys, texts, objects and lists of objects."""
     values: Values = {}
-    _read("safetyreport", report, values, values, unknown)
+    _read("safetyreport", report, values, _Case(values, unknown))
     if "D.3" in values:
         values["D.3b"] = "kg"
     if not values.get("serious") and report.get("serious") == "1":
@@ -91,10 +91,15 @@ def values_of(report: Mapping[str, Any], unknown: Unknown) -> Values:
     return values
 
 
-def _read(
-    place: str, held: Mapping[str, Any], values: Values, case: Values, unknown: Unknown
-) -> None:
-    """Read what a place holds into `values`; what R2 keeps elsewhere than R3 goes to the `case`."""
+class _Case(NamedTuple):
+    """Where what R2 keeps elsewhere than R3 goes, and what is unknown of a case."""
+
+    values: Values
+    unknown: Unknown
+
+
+def _read(place: str, held: Mapping[str, Any], values: Values, case: _Case, depth: int = 1) -> None:
+    """Read what a place holds into `values`."""
     table = _table()
     for tag, value in held.items():
         if isinstance(value, Mapping) or (
@@ -102,16 +107,16 @@ def _read(
         ):
             group = table.groups.get(tag)
             for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, Mapping):
+                if isinstance(one, Mapping) and depth < _DEPTH:
                     inner: Values = values if group is None else {}
-                    _read(tag, one, inner, case, unknown)
+                    _read(tag, one, inner, case, depth + 1)
                     if group and inner:
                         values.setdefault(group, []).append(inner)
         elif (known := table.tags.get((place, tag))) and (text := _text(value)):
             if "date" in known.how:
-                text = _date(tag, text, _text(held.get(f"{tag}format")), unknown)
+                text = _date(tag, text, _text(held.get(f"{tag}format")), case.unknown)
             if text:
-                _put(known, text, values, case, unknown)
+                _put(known, text, values, case)
 
 
 def _text(value: Any) -> str:
@@ -126,18 +131,18 @@ def _date(tag: str, text: str, form: str, unknown: Unknown) -> str:
     return text
 
 
-def _put(known: _Tag, text: str, values: Values, case: Values, unknown: Unknown) -> None:
+def _put(known: _Tag, text: str, values: Values, case: _Case) -> None:
     number, how = known
     if how == "case":
         if text == "1":
-            case.setdefault("serious", []).append(elements()[number].codes["true"])
+            case.values.setdefault("serious", []).append(elements()[number].codes["true"])
         elif text != "2":
-            unknown[f"{number}: {text[:40]}"] += 1
+            case.unknown[f"{number}: {text[:40]}"] += 1
     elif how == "id":
-        if found := codes.case_id(number, text, unknown):
+        if found := codes.case_id(number, text, case.unknown):
             values.setdefault(number, found)
     elif how == "up":
-        case.setdefault(number, text)
+        case.values.setdefault(number, text)
     elif how == "sex":
         values[number] = Null("UNK") if text == "0" else text
     elif how == "term":

@@ -111,7 +111,7 @@ class Report(Strict):
     """One version of one case.
 
     A case is `sender` + `report_id`; its versions are ordered by (`version` or 0, `received_at`,
-    content hash). A nullification needs neither products nor reactions.
+    `created_at`, content hash). A nullification needs neither products nor reactions.
 
     >>> report = Report(
     ...     sender="clinic-a",
@@ -130,6 +130,10 @@ class Report(Strict):
     status: Status = Field("active", description="nullified: the whole case is void (C.1.11)")
     received_at: Moment = Field(description="most recent information (C.1.5)")
     first_received_at: Moment | None = Field(None, description="C.1.4")
+    created_at: Moment | None = Field(
+        None,
+        description="when the sender made this version (C.1.2); orders those of one received_at",
+    )
     report_type: ReportType = Field("unknown", description="C.1.3")
     reporter: Reporter | None = Field(None, description="C.2.r.4")
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
@@ -158,8 +162,12 @@ class Report(Strict):
     def moments(self) -> list[tuple[str, str]]:
         """Every moment in it with its path, to be judged against the time it was taken."""
         found = [("received_at", self.received_at)]
-        if self.first_received_at:
-            found.append(("first_received_at", self.first_received_at))
+        for field, moment in (
+            ("first_received_at", self.first_received_at),
+            ("created_at", self.created_at),
+        ):
+            if moment:
+                found.append((field, moment))
         for i, product in enumerate(self.products):
             if product.started_at:
                 found.append((f"products[{i}].started_at", product.started_at))
@@ -178,5 +186,5 @@ class Report(Strict):
 
     @property
     def information_date(self) -> str:
-        """The moment that orders versions of the same number."""
-        return self.received_at
+        """What orders versions of the same number: `received_at`, then `created_at` if stated."""
+        return f"{self.received_at}/{self.created_at}" if self.created_at else self.received_at

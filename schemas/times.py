@@ -56,21 +56,28 @@ def start(moment: str) -> datetime:
 
 
 def day(moment: str) -> int:
-    """The proleptic ordinal of the day (UTC) on which a moment begins.
+    """The proleptic ordinal of the day (UTC) on which a moment begins, of two the first.
 
     >>> date.fromordinal(day("1999-02-12")).isoformat()
     '1999-02-12'
     """
-    return start(moment).toordinal()
+    return start(moment.partition("/")[0]).toordinal()
 
 
 @lru_cache(maxsize=65536)
 def sort_key(moment: str) -> str:
     """A text that sorts as moments do: by first instant, then the more precise one last.
 
+    Two moments with a slash between are ordered by the first, then by the second.
+
     >>> sort_key("2025-07") < sort_key("2025-07-01") < sort_key("2025-07-01T00:00:00Z")
     True
+    >>> sort_key("2025-07-01") < sort_key("2025-07-01/2024") < sort_key("2025-07-01/2025")
+    True
     """
+    moment, slash, second = moment.partition("/")
+    if slash:
+        return f"{sort_key(moment)}/{sort_key(second)}"
     return f"{start(moment):%Y-%m-%dT%H:%M:%S.%f}/{min(len(moment), 11):02d}"
 
 

@@ -17,11 +17,15 @@ from pathlib import Path
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    e2b_r2,
+    e2b_r3,
     faers_ascii,
     faers_csv,
+    fhir,
     flat_csv,
     json_file,
     ndjson,
+    openfda,
     vaers_csv,
 )
 from schemas.formats.detection import TABLES, detect_format, usable
@@ -37,6 +41,10 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
     "vaers_csv": vaers_csv.records,
     "diana_csv": diana_csv.records,
     "faers_ascii": faers_ascii.records,
+    "e2b_r3": e2b_r3.records,
+    "e2b_r2": e2b_r2.records,
+    "openfda": openfda.records,
+    "fhir": fhir.records,
 }
 
 

@@ -6,6 +6,7 @@ left out of the report and counted in `unknown`; the record's raw text keeps it.
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections import Counter
@@ -100,6 +101,22 @@ def age_years(value: str, unit: str, unknown: Unknown) -> float | None:
     return _measure("age", value, unit, _YEARS, unknown)
 
 
+def completed_years(born: str, day: str) -> float | None:
+    """The years of an age between two dates to the day, completed ones; parts of the first year.
+
+    >>> completed_years("1991-07-02", "2025-07-01"), completed_years("2025-06-01", "2025-07-01")
+    (33.0, 0.0821)
+    """
+    try:
+        birth, then = datetime.date.fromisoformat(born[:10]), datetime.date.fromisoformat(day[:10])
+    except ValueError:
+        return None
+    years = then.year - birth.year - ((then.month, then.day) < (birth.month, birth.day))
+    if years < 0:
+        return None
+    return float(years) if years else round((then - birth).days / _YEAR, 4)
+
+
 def weight_kg(value: str, unit: str, unknown: Unknown) -> float | None:
     """A weight in kilograms.
 
@@ -178,6 +195,21 @@ def optional_text(column: str, text: str, unknown: Unknown) -> str | None:
         unknown[f"{column}: over {_MAX_TEXT} characters"] += 1
         return None
     return text or None
+
+
+def case_id(column: str, text: str, unknown: Unknown) -> str | None:
+    """An id of the case elsewhere; what is too short or has no digit would tie strangers.
+
+    >>> case_id("mfr_num", "US-ACME-2025001", Counter()), case_id("mfr_num", "NONE", Counter())
+    ('US-ACME-2025001', None)
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not 6 <= len(text) <= 100 or not any(c.isdigit() for c in text):
+        unknown[f"{column}: no id"] += 1
+        return None
+    return text
 
 
 def country(column: str, text: str, unknown: Unknown) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from zipfile import is_zipfile
 
@@ -10,13 +11,20 @@ import msgspec
 from schemas.errors import InputError
 from schemas.formats import (
     diana_csv,
+    documents,
+    e2b_r2,
+    e2b_r3,
     faers_ascii,
     faers_csv,
+    fhir,
     flat_csv,
     json_file,
+    openfda,
     vaers_csv,
 )
 from schemas.formats.lines import head
+from schemas.formats.messages import root_of
+from schemas.formats.source import Source
 from schemas.formats.tables import columns_of
 
 # the columns by which a table is known, in the order in which they are tried
@@ -26,7 +34,12 @@ TABLES = {
     "vaers_csv": vaers_csv.NEEDED,
     "csv": flat_csv.NEEDED,
 }
+# the root elements by which XML is known
+ROOTS = {e2b_r3.ROOT: "e2b_r3", e2b_r2.ROOT: "e2b_r2"}
 _OURS = frozenset({"report_id", "record_id", "products", "reactions"})
+# the first of these keys that a JSON document has tells whose it is
+_KEYS = re.compile(rb'"(%s)"\s*:' % "|".join(sorted({openfda.KEY, fhir.KEY, *_OURS})).encode())
+_FORMS = {openfda.KEY: "openfda", fhir.KEY: "fhir"}
 _LINES = (".ndjson", ".jsonl")
 
 
@@ -38,14 +51,20 @@ def detect_format(path: Path) -> str:
     name = path.name.lower().removesuffix(".gz")
     text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(_LINES):
-        return "ndjson"
-    found = _json(path, text) if text.startswith((b"[", b"{")) else _table(path, name)
+        return _told(text) or "ndjson"
+    if text.startswith(b"<"):
+        found = _xml(path, text)
+    elif text.startswith((b"[", b"{")):
+        found = _json(path, text)
+    else:
+        found = _table(path, name)
     if found is None:
         raise InputError(
             "unknown_format",
             f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
             "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
-            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases)",
+            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3, "
+            "e2b_r2, openfda, fhir",
         )
     return found
 
@@ -54,6 +73,12 @@ def usable(path: Path, form: str) -> None:
     """Raise `InputError` where a file cannot be read as that format at all."""
     if form == "faers_ascii":
         faers_ascii.check(path)
+    elif form == "e2b_r3":
+        e2b_r3.check(Source(path, form))
+    elif form == "e2b_r2":
+        e2b_r2.check(Source(path, form))
+    elif form in _FORMS.values():
+        documents.check(path)
     elif form == "json":
         json_file.elements(path)
     elif form in TABLES:
@@ -74,7 +99,23 @@ def usable(path: Path, form: str) -> None:
         head(path)
 
 
+def _xml(path: Path, text: bytes) -> str | None:
+    try:
+        name = root_of(text, document_type=True).name
+        return ROOTS.get(name) or ROOTS.get(name.lower())
+    except InputError as error:
+        raise InputError(error.code, f"{path}: {error}") from None
+
+
+def _told(text: bytes) -> str | None:
+    """The format that a key tells, where it is not our own."""
+    match = _KEYS.search(text)
+    return _FORMS.get(match[1].decode()) if match else None
+
+
 def _json(path: Path, text: bytes) -> str | None:
+    if told := _told(text):
+        return told
     first, _, rest = text.partition(b"\n")
     if text.startswith(b"{") and rest.strip() and _is_object(first):
         return "ndjson" if _ours(first) else None

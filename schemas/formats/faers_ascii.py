@@ -96,7 +96,9 @@ def _record(source: Source, quarter: Quarter, case: Case) -> SourceRecord:
         source,
     )
     ids = [
-        text for name in ("mfr_num", "auth_num") if (text := _case_id(demo.get(name, ""), unknown))
+        text
+        for name in ("mfr_num", "auth_num")
+        if (text := codes.case_id("mfr_num or auth_num", demo.get(name, ""), unknown))
     ]
     if ids:
         content["external_ids"] = list(dict.fromkeys(ids))
@@ -162,17 +164,6 @@ def _from_therapies(
         ]
         if found:
             product[field] = found[0] if len(found) == 1 else pick(found, key=times.sort_key)
-
-
-def _case_id(text: str, unknown: codes.Unknown) -> str | None:
-    """An id of the case elsewhere; what is too short or has no digit would tie strangers."""
-    text = text.strip()
-    if not text:
-        return None
-    if not 6 <= len(text) <= 100 or not any(c.isdigit() for c in text):
-        unknown["mfr_num or auth_num: no id"] += 1
-        return None
-    return text
 
 
 def _filled(row: dict[str, str]) -> dict[str, str]:

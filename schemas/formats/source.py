@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,8 @@ class SourceRecord:
     table as one JSON text of their columns, empty ones left out. Either `report` is given, or
     `faults`, or neither: then `raw` is JSON in our schema, for `schemas.record.check` to judge.
     `where` names file and line; `sender` is whose record it is taken to be; `record_id` is the id
-    of one with faults, where it is known.
+    of one with faults, where it is known. `element_of` turns the path of a field, in faults that
+    are found later, into the name that the sender's format has for it.
     """
 
     raw: bytes
@@ -32,6 +33,7 @@ class SourceRecord:
     sender: str
     stream: Stream = "reports"
     record_id: str | None = None
+    element_of: Callable[[str], str] = field(default=str, compare=False)
 
 
 @dataclass(slots=True)

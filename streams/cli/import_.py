@@ -27,7 +27,7 @@ _BAR_AFTER = 2.0  # seconds; what is over sooner needs no bar
     "form",
     default="auto",
     show_default=True,
-    help="json, ndjson, csv, faers_csv, vaers_csv, diana_csv or faers_ascii.",
+    help="One that `ketavigil formats` lists.",
 )
 @click.option("--sender", help="Whose records they are. [default: import:FORMAT]")
 @deployment

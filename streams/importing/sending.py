@@ -61,7 +61,9 @@ def entry_of(
             taken_at,
             *sealed,
             name,
-            faults=tuple((f.code, f.path, f"{f.message} ({record.where})") for f in faults),
+            faults=tuple(
+                (f.code, record.element_of(f.path), f"{f.message} ({record.where})") for f in faults
+            ),
         )
         return entry, name.encode() if name else hashlib.sha256(record.raw).digest()
     entry = Entry(

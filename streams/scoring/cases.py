@@ -72,9 +72,10 @@ class Reading:
         body: dict[str, Any],
         version: int | None = None,
         content_hash: bytes | None = None,
+        information_date: str | None = None,
     ) -> None:
         """Take one version of a report: its canonical JSON, decoded."""
-        moment = body.get(DATED, UNDATED)
+        moment = information_date or body.get(DATED, UNDATED)
         coding = code(self.vocabulary, body, times.day(moment))
         coded = Change(
             "case", dataset=coding.dataset, products=coding.products, events=coding.events
@@ -169,7 +170,7 @@ def read_format(path: Path, form: str, reading: Reading) -> None:
             reading.held_back += 1
             continue
         case = (record.sender, record.record_id)
-        reading.add(case, body, record.version, record.content_hash)
+        reading.add(case, body, record.version, record.content_hash, record.information_date)
 
 
 def _out_of_range(body: dict[str, Any], today: int) -> bool:

@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from schemas import times
 from schemas.record import REPORT
 from schemas.report import Patient, Report
 from tests.schemas.examples import report
@@ -19,6 +20,18 @@ def read(**changes: object) -> Report:
 def test_a_report_is_its_senders_case() -> None:
     assert read().case == ("clinic-a", "A-1")
     assert read().information_date == "2025-07-03"
+
+
+def test_versions_of_one_date_are_ordered_by_when_they_were_made() -> None:
+    dates = [
+        read().information_date,
+        read(created_at="2025-07-04T10:00:00Z").information_date,
+        read(created_at="2025-07-04T10:00:01Z").information_date,
+        read(received_at="2025-07-03T00:00:01Z").information_date,
+        read(received_at="2025-07-04", created_at="2025").information_date,
+    ]
+    assert sorted(dates, key=times.sort_key) == dates
+    assert [times.day(date) - times.day(dates[0]) for date in dates] == [0, 0, 0, 0, 1]
 
 
 def test_what_is_not_said_is_unknown() -> None:
@@ -36,6 +49,7 @@ def test_the_verbatim_name_is_kept_but_for_white_space_about_it() -> None:
 def test_every_moment_that_can_be_in_the_future_is_judged() -> None:
     found = read(
         first_received_at="2025-01",
+        created_at="2025-07-04T10:00:00Z",
         products=[{"name": "Spravato", "started_at": "2024"}],
         reactions=[{"term": "Nausea", "onset_at": "2025-02-01"}],
         biomarkers=[{"name": "ALT", "value": 3, "at": "2025-02-02"}],
@@ -43,6 +57,7 @@ def test_every_moment_that_can_be_in_the_future_is_judged() -> None:
     assert found.moments() == [
         ("received_at", "2025-07-03"),
         ("first_received_at", "2025-01"),
+        ("created_at", "2025-07-04T10:00:00Z"),
         ("products[0].started_at", "2024"),
         ("reactions[0].onset_at", "2025-02-01"),
         ("biomarkers[0].at", "2025-02-02"),

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 from schemas.formats import SourceRecord, read
 from schemas.report import Report
+from tests.schemas.formats import e2b, fhir_samples
 
 JSON = {
     "sender": "clinic-a",
@@ -40,6 +41,15 @@ premarketing,caseid,caseversion,drugs_role,pts,outcomes
 31,F,7305.0,60.0,2004,CN,United States of America,PER,20040309,False,3,1,\
 ketamine::PS|lithium::C,nausea,OT
 """
+
+OPENFDA = {
+    "safetyreportid": "10003301",
+    "receiptdate": "20140306",
+    "patient": {
+        "reaction": [{"reactionmeddrapt": "Dissociation"}],
+        "drug": [{"drugcharacterization": "1", "medicinalproduct": "KETALAR"}],
+    },
+}
 
 FLAT_CSV = """\
 report_id,received_at,products,events
@@ -108,6 +118,10 @@ def sample(folder: Path, form: str) -> Path:
         "faers_csv": FAERS_CSV,
         "vaers_csv": VAERS_CSV,
         "diana_csv": DIANA_CSV,
+        "openfda": json.dumps({"meta": {}, "results": [OPENFDA, OPENFDA]}),
+        "fhir": json.dumps(fhir_samples.bundle(fhir_samples.r4(), fhir_samples.r5("US-CLINIC-2"))),
+        "e2b_r2": e2b.ichicsr([e2b.safetyreport(), e2b.safetyreport("2-1")]),
+        "e2b_r3": e2b.batch([e2b.message(), e2b.message("US-CLINIC-2")]),
     }[form]
     path = folder / "reports"
     path.write_text(content, encoding="utf-8", newline="")

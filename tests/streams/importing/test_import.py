@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.deployment import Deployment
+from tests.schemas.formats import e2b
 from tests.schemas.formats.samples import FAERS_CSV, quarter
 from tests.streams.importing.test_sending import line
 
@@ -124,3 +125,39 @@ def test_a_file_that_breaks_off_is_taken_up_to_there_by_the_worker_that_runs(
         assert (deployment.data / "worker.ready").exists(), "a worker that was there stays"
     finally:
         deployment.stop()
+
+
+def test_versions_of_an_icsr_are_ordered_and_a_nullification_voids_its_case(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """The newest version by C.1.5, then C.1.2, whatever the order of the file; A-2 is void."""
+    void = e2b.characteristic(
+        "3", e2b.value("CE", 'code="1" codeSystem="2.16.840.1.113883.3.989.2.1.1.5"')
+    )
+    path = tmp_path / "batch.xml"
+    messages = [
+        e2b.message("A-3").replace("</PORR_IN049016UV>", ""),
+        e2b.message("A-1", created="20250711101500+0000", reactions=e2b.reaction("Sedation")),
+        e2b.message("A-1", created="20250710101500+0000", reactions=e2b.reaction("Nausea")),
+        e2b.message("A-2", received="20250704", characteristics=void),
+        e2b.message("A-2"),
+    ]
+    path.write_text(e2b.batch(messages), encoding="utf-8")
+    done = json.loads(
+        deployment.run("import", str(path), "--sender", "clinic-e2b", "--json").stdout
+    )
+    assert {name: done[name] for name in ("received", "counted", "superseded", "nullified")} == {
+        "received": 5,
+        "counted": 1,
+        "superseded": 2,
+        "nullified": 1,
+    }
+    assert done["quarantined_by_code"] == {"malformed_xml": 1}
+    rows = count(
+        deployment.data,
+        "select cases.report_id, versions.body, versions.version_conflict from cases "
+        "join versions on versions.id = cases.newest where cases.sender = 'clinic-e2b' "
+        "order by cases.report_id",
+    )
+    assert [(name, conflict) for name, _, conflict in rows] == [("A-1", 0), ("A-2", 0)]
+    assert json.loads(rows[0][1])["reactions"][0]["term"] == "Sedation"

@@ -17,6 +17,7 @@ from streams.importing import Sending
 from streams.log import Log, open_log, partition_of
 from streams.sealing import Sealer
 from streams.settings import Settings
+from tests.schemas.formats.e2b import batch, message
 
 SEALER = Sealer(bytes(32))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,6 +133,18 @@ def test_a_record_at_fault_goes_along_with_its_faults_and_its_place(
     assert [entry.record_id for entry in held] == [None, "A-1", "A-2", "A-3"]
     assert all(entry.body == b"" for entry in held)
     assert [SEALER.open(entry.sealed, entry.wrapped_key) for entry in held] == bad
+
+
+def test_a_fault_that_is_found_late_names_the_data_element_of_the_senders_format(
+    log: Log, tmp_path: Path
+) -> None:
+    path = tmp_path / "batch.xml"
+    path.write_text(batch([message("A-1"), message("A-2", received="29990101")]), "utf-8")
+    sent(log, path)
+    good, held = entries(log)
+    assert good.faults == ()
+    assert [(code, element) for code, element, _ in held.faults] == [("future_date", "C.1.5")]
+    assert held.record_id == "A-2"
 
 
 def test_rows_of_a_table_are_sealed_as_json_of_their_columns(log: Log, tmp_path: Path) -> None:

@@ -125,7 +125,6 @@ def _finding(
 STREAM = Stream(
     name="misuse",
     kinds=frozenset({"enrolment", "dose", "dispensing", "misuse_screen"}),
-    shown_by=frozenset({"dose", "dispensing", "misuse_screen"}),
     start=State(),
     step=misuse,
     parameters=Parameters(),

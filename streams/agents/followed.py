@@ -10,10 +10,8 @@ from sqlalchemy import Connection, delete
 from detectors.case_review import URGENT
 from detectors.coding import base
 from detectors.cohort import Cohort
-from detectors.followup import STREAMS
-from detectors.followup.content import CourseContent, decode_content
+from detectors.followup.content import CourseContent, assessed_by, decode_content
 from detectors.followup.rates import rate
-from detectors.followup.stream import assessed_by
 from detectors.scope import YEAR, Scope
 from schemas.envelope import Change
 from streams.agents.book import Figures
@@ -26,8 +24,7 @@ from streams.store.scores import nullable
 from streams.store.writing import insert_tuples
 
 COHORT = "cohort"
-# exits and deaths are known of every course
-ASSESSED_BY = assessed_by(stream for stream in STREAMS if stream.name != "exposure")
+ASSESSED_BY = assessed_by()
 COLUMNS = (
     "product",
     "event",

@@ -226,3 +226,18 @@ def test_any_plan_gives_valid_records(
     assert sum(len(one.records) for one in followed(cohort, ORIGIN)) == sum(
         int(np.count_nonzero(rows.newest)) for rows in cohort.records.values()
     )
+
+
+def test_the_planned_dose_is_the_usual_one_of_that_patient() -> None:
+    cohort = simulate(Plan(200, 200, 3, entry=0.0), amiss_too=False)
+    enrolled = cohort.records["enrolment"].table
+    planned = dict(
+        zip(enrolled.course.tolist(), enrolled.column("planned_dose_mg").tolist(), strict=True)
+    )
+    given = cohort.sessions
+    later = (given.number > 1) & (given.day < cohort.harmed.misuse[given.course])
+    for course, dose in zip(
+        given.course[later].tolist(), given.dose_mg[later].tolist(), strict=True
+    ):
+        assert planned[course] == dose
+    assert all(np.isnan(planned[one]) for one in np.flatnonzero(cohort.people.of("comparator")))

@@ -100,7 +100,7 @@ def simulate(
     start = plan.draws("start").integers(36, 61, len(given)) * 900
     pressures = pressure.vital_signs(plan, people, given, found, start=start, harmed=harmed)
     tables = [
-        patients.enrolments(plan, people, given.interval),
+        patients.enrolments(plan, people, given.usual_mg(), given.interval),
         patients.markers(plan, people),
         _doses(plan, people, given, start, harmed),
         pressures.readings,

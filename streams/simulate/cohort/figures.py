@@ -60,11 +60,6 @@ class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether it is taken at home, so that supplies are handed out."""
         return self.setting == "home"
 
-    @property
-    def planned_mg(self) -> float | None:
-        """The usual dose, where all have the same range."""
-        return max(map(float, self.dose_mg)) if self.dose_mg else None
-
 
 class People(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is treated."""

@@ -43,13 +43,14 @@ def write(
 ) -> CohortTruth:
     """Write the courses of a plan whose calendar ends on `end`, NDJSON, packed if it ends in .gz.
 
-    Both files appear whole or not at all. Raises `InputError` ("not_writable").
+    Each file appears whole or not at all. Raises `InputError` ("not_writable").
     """
     origin = end - timedelta(days=plan.days - 1)
     cohort = simulate(plan, progress=lambda done, of: progress("drawing", done, of))
     reported = list(reports(cohort, origin)) if with_reports else []
     of = len(cohort) + len(reported)
-    fresh = path.with_name(f"{path.name}.new")
+    fresh, beside = path.with_name(f"{path.name}.new"), truth_path(path)
+    fresh_truth = beside.with_name(f"{beside.name}.new")
     try:
         with gzip.open(fresh, "wb", 6) if path.suffix == ".gz" else fresh.open("wb") as file:
             both = heapq.merge(followups(cohort, origin), reported, key=lambda one: one.sent)
@@ -60,13 +61,14 @@ def write(
                 file.write(b"\n")
         progress("writing", of, of)
         truth = told(cohort, origin, reports=len(reported))
-        beside = truth_path(path)
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(truth)) + b"\n")
+        fresh_truth.write_bytes(msgspec.json.format(msgspec.json.encode(truth)) + b"\n")
         os.replace(fresh, path)
+        os.replace(fresh_truth, beside)
     except OSError as error:
         raise InputError("not_writable", f"{path}: {error.strerror or error}") from None
     finally:
         fresh.unlink(missing_ok=True)
+        fresh_truth.unlink(missing_ok=True)
     return truth
 
 

@@ -85,7 +85,8 @@ def _suicidality(plan: Plan, people: Patients, given: Sessions, seen: _Seen) -> 
     course = np.concatenate([seen.course, serious])
     day = np.concatenate([seen.day, onset[serious]])
     level = np.concatenate([level, np.full(len(serious), 5)])
-    acted = np.concatenate([np.zeros(len(seen.course), bool), onset[serious] % 2 == 0])
+    acts = plan.draws("behaviour").random(len(people)) < 0.5
+    acted = np.concatenate([np.zeros(len(seen.course), bool), acts[serious]])
     by = np.array([_SCREENED.index(arm.suicidality) for arm in people.arms])[people.arm[course]]
     clinic, home = by == 0, by == 1
     return [

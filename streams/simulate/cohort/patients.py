@@ -74,8 +74,8 @@ def patients(plan: Plan) -> Patients:
     )
 
 
-def enrolments(plan: Plan, people: Patients, planned_days: Floats) -> Table:
-    """The records that open a course; `planned_days`: between doses in the long run, NaN: none."""
+def enrolments(plan: Plan, people: Patients, planned_mg: Floats, planned_days: Floats) -> Table:
+    """The records that open a course; planned dose and days between doses, NaN: not known."""
     rng = plan.draws("enrolment fields")
     parts = []
     for place, arm in enumerate(people.arms):
@@ -94,10 +94,10 @@ def enrolments(plan: Plan, people: Patients, planned_days: Floats) -> Table:
             "weight_kg": people.weight[course],
         }
         if arm.induction:
-            planned = np.full(len(course), arm.planned_mg or np.nan)
-            if arm.mg_per_kg:
-                planned = np.round(arm.mg_per_kg * people.weight[course], 1)
-            columns |= {"planned_dose_mg": planned, "planned_interval_days": planned_days[course]}
+            columns |= {
+                "planned_dose_mg": planned_mg[course],
+                "planned_interval_days": planned_days[course],
+            }
         parts.append(table("enrolment", course, people.enrolled[course], **columns))
     return joined(parts)
 

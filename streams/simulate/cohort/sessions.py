@@ -50,6 +50,12 @@ class Sessions:
         """Sessions of each course."""
         return np.bincount(self.course, minlength=len(self.first))
 
+    def usual_mg(self) -> Floats:
+        """The last dose of each course, which is its usual one, mg; NaN where there is none."""
+        usual = np.full(len(self.first), np.nan)
+        usual[self.course] = self.dose_mg
+        return usual
+
 
 def sessions(plan: Plan, people: Patients) -> Sessions:
     """The sessions of all courses.

@@ -9,7 +9,7 @@ from streams.simulate.cohort.harms import Harmed
 from streams.simulate.cohort.patients import Patients
 from streams.simulate.cohort.plan import Plan
 from streams.simulate.cohort.sessions import Sessions, visits
-from streams.simulate.cohort.table import Floats, Ints, Table, joined, table
+from streams.simulate.cohort.table import Ints, Table, joined, table
 
 _EVERY = 84
 
@@ -26,7 +26,7 @@ def dispensing(plan: Plan, people: Patients, given: Sessions, harmed: Harmed) ->
     course, misusing = home[rows], rushed[rows, places]
     lost = draws[0] < np.where(misusing, facts.lost_after, facts.lost)
     other = misusing & (draws[1] < facts.another)
-    dose = _usual(given, len(people))[course]
+    dose = given.usual_mg()[course]
     doses = np.ceil(facts.days / given.interval[course])
     more = np.where(misusing, facts.escalation, 1.0)
     parts = []
@@ -73,13 +73,6 @@ def _days(plan: Plan, given: Sessions, home: Ints, harmed: Harmed) -> tuple[Ints
         step = np.where(day[:, k - 1] >= onset, soon[:, k], usual[:, k])
         day[:, k] = day[:, k - 1] + step.astype(np.int64)
     return day, day >= onset[:, None]
-
-
-def _usual(given: Sessions, courses: int) -> Floats:
-    """The usual dose of each course, mg."""
-    usual = np.zeros(courses)
-    usual[given.course] = given.dose_mg
-    return usual
 
 
 def _name(what: str, usual: Ints, other: np.ndarray, shift: Ints) -> np.ndarray:

@@ -135,8 +135,7 @@ class Messages:
     def check_end(self) -> None:
         """Raise `InputError` ("malformed_xml") where what is outside of the messages is no XML, as
         where its end is missing; all of them must have been read."""
-        if isinstance(_parsed(self.outside, alone=False), Fault):
-            raise InputError("malformed_xml", "it breaks off, or is no XML outside of its messages")
+        parse_outside(self)
 
     @property
     def outside(self) -> bytes:
@@ -208,6 +207,14 @@ class Messages:
         self._count += 1
         part = self._buffer[start : min(end, start + MAX_BYTES) if fault else end]
         return Message(self._count, name.decode(), self._head + part + self._tail, fault)
+
+
+def parse_outside(messages: Messages) -> Element:
+    """What a document is without its messages, all of which have been read."""
+    found = _parsed(messages.outside, alone=False)
+    if isinstance(found, Fault):
+        raise InputError("malformed_xml", "it breaks off, or is no XML outside of its messages")
+    return found
 
 
 def without_documents(raw: bytes, unknown: Counter[str]) -> bytes:

@@ -45,7 +45,9 @@ def content_of(values: Values, sender: str, unknown: Unknown) -> tuple[dict[str,
         content["report_id"] = report_id
     if received := given(values, "C.1.5"):
         content["received_at"] = moment(values, "C.1.5", unknown) or received
-    for field, number in (("first_received_at", "C.1.4"), ("created_at", "C.1.2")):
+    # a report that we sent on says when its version was made; C.1.2 is then when it was sent
+    created = "K.8" if "K.1" in values else "C.1.2"
+    for field, number in (("first_received_at", "C.1.4"), ("created_at", created)):
         if found := moment(values, number, unknown):
             content[field] = found
     if version := given(values, "K.3"):

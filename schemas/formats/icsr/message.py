@@ -55,7 +55,7 @@ def places(name: str, namespace: str) -> tuple[Place, Place]:
 
 def _add(place: Place, nodes: Iterable[Node], prefix: str) -> None:
     for node in nodes:
-        if next(node.numbers(), None) is None:
+        if not node.holds:
             continue
         branch = place.children.setdefault(prefix + node.tag, _Branch())
         if node.keys:

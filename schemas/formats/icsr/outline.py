@@ -24,7 +24,8 @@ class Node:
 
     `fixed` and `slots` are its attributes: with the value, or with the number of the data element
     that is their value; `text` is the one that is its text. `keys` are the paths that tell it from
-    others of its tag, `group` the group that it begins.
+    others of its tag, `group` the group that it begins. `holds` says whether a data element is in
+    it; what holds none is written wherever it stands, what is `always` written even where empty.
     """
 
     tag: str
@@ -34,6 +35,8 @@ class Node:
     keys: tuple[str, ...] = ()
     group: str | None = None
     read_only: bool = False
+    always: bool = False
+    holds: bool = False
     children: list[Node] = field(default_factory=list)
 
     def numbers(self) -> Iterator[str]:
@@ -76,13 +79,22 @@ def outline(name: str) -> Node:
         if open_nodes:
             open_nodes[-1].children.append(node)
         open_nodes.append(node)
+    _note(open_nodes[0])
     return open_nodes[0]
+
+
+def _note(node: Node) -> None:
+    for child in node.children:
+        _note(child)
+    node.holds = next(node.numbers(), None) is not None
 
 
 def _node(words: list[str]) -> Node:
     node = Node(words[0].removeprefix("<"), read_only=words[0].startswith("<"))
     for word in words[1:]:
-        if word.startswith("*"):
+        if word == "!":
+            node.always = True
+        elif word.startswith("*"):
             node.group = word[1:]
         elif word.startswith("?"):
             node.keys = (*node.keys, word[1:])

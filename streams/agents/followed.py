@@ -10,12 +10,14 @@ from sqlalchemy import Connection, delete
 from detectors.case_review import URGENT
 from detectors.coding import base
 from detectors.cohort import Cohort
+from detectors.followup import background
 from detectors.followup.content import CourseContent, assessed_by, decode_content
 from detectors.followup.rates import rate
 from detectors.scope import YEAR, Scope
 from schemas.envelope import Change
 from streams.agents.book import Figures
 from streams.agents.checkpoints import newest_changes
+from streams.agents.cohort_evidence import CohortEvidence
 from streams.agents.configuration import Configuration
 from streams.agents.moment import Moment
 from streams.agents.signals import CASE_REVIEW, Pair, Signals
@@ -49,6 +51,7 @@ class Followed:
     def __init__(self, configuration: Configuration, signals: Signals) -> None:
         self._configuration = configuration
         self._signals = signals
+        self.evidence = CohortEvidence(configuration, signals)
 
     def load(self, connection: Connection) -> None:
         """Rebuild everything from the store."""
@@ -61,6 +64,7 @@ class Followed:
             self._apply(change)
         self._said.clear()
         self._touched = False
+        self.evidence.load(connection)
 
     def take(self, change: Change) -> bool:
         """Count a change; False where it is a revision that is held already."""
@@ -85,7 +89,9 @@ class Followed:
             self._write(moment)
 
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
-        """Write the rates anew: every day has its own person-time."""
+        """Write the rates anew, and close the look of yesterday if it is open."""
+        today = datetime.fromtimestamp(moment.at, UTC).toordinal()
+        self.evidence.look(moment, self.book, scope_of(self.book, self._configuration, today - 1))
         return Figures(cases=0, pairs=self._write(moment))
 
     def _apply(self, change: Change) -> None:
@@ -121,17 +127,22 @@ def rates(book: Cohort, configuration: Configuration, lock_day: int) -> list[tup
 
     Counted up to a day less the lag of `Scope`; the columns are `COLUMNS` without the last two.
     """
-    vocabulary, watches = configuration.vocabulary, configuration.watchlist.watches
-    events = book.courses.coding.events.values
-    scope = Scope(
-        lock_day,
-        groups={event: vocabulary.groups_of(event) for event in events},
-        assessed_by=ASSESSED_BY,
-    )
-    table = book.table(scope)
+    watches = configuration.watchlist.watches
+    table = book.table(scope_of(book, configuration, lock_day))
     found = rate(table.n, table.days / YEAR)
     columns = [
         *(nullable(getattr(table, name)) for name in COLUMNS[:7]),
         *(nullable(values) for values in found),
     ]
     return [row for row in zip(*columns, strict=True) if watches(base(row[0]))]
+
+
+def scope_of(book: Cohort, configuration: Configuration, lock_day: int) -> Scope:
+    """What is counted up to a day: groups of the vocabulary and of the backgrounds."""
+    more = background.read().memberships()
+    groups = {
+        event: tuple({**dict.fromkeys(known), **dict.fromkeys(more.get(event, ()))})
+        for event in book.courses.coding.events.values
+        for known in [configuration.vocabulary.groups_of(event)]
+    }
+    return Scope(lock_day, groups=groups, assessed_by=ASSESSED_BY)

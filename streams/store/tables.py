@@ -208,6 +208,33 @@ rates = Table(
     comment="the cohort's watched products with every event, 0 events included",
 )
 
+cohort_looks = Table(
+    "cohort_looks",
+    metadata,
+    Column("test", String, primary_key=True, comment="background, or arms of the protocol"),
+    Column("product", String, primary_key=True, comment="or arm"),
+    Column("event", String, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False, comment="ordinal, of the look"),
+    Column("n", Float, nullable=False, comment="first events entered by then"),
+    Column("time", Float, nullable=False, comment="patient-years, or sessions"),
+    Column("n_other", Float, nullable=False, comment="of the background or the other arm"),
+    Column("time_other", Float, nullable=False),
+    Column("log_e", Float, nullable=False),
+    Column("log_e_sup", Float, nullable=False, comment="the largest so far"),
+    Column("state", LargeBinary, nullable=False, comment="MessagePack: followup.looks"),
+    Column("position", BigInteger, nullable=False, comment="in changes, at which it closed"),
+    comment="closed looks of the cohort, never changed; none where nothing was new",
+)
+
+cohort_look_days = Table(
+    "cohort_look_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False, comment="ordinal"),
+    Column("position", BigInteger, nullable=False),
+    Column("at", Float, nullable=False, comment="system time"),
+    Column("family", Integer, nullable=False, comment="members, those without data included"),
+)
+
 points = Table(
     "points",
     metadata,

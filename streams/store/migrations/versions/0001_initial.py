@@ -107,6 +107,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product", "event", name=op.f("pk_rates")),
     )
     op.create_table(
+        "cohort_looks",
+        sa.Column("test", sa.String(), nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.Float(), nullable=False),
+        sa.Column("time", sa.Float(), nullable=False),
+        sa.Column("n_other", sa.Float(), nullable=False),
+        sa.Column("time_other", sa.Float(), nullable=False),
+        sa.Column("log_e", sa.Float(), nullable=False),
+        sa.Column("log_e_sup", sa.Float(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("test", "product", "event", "day", name=op.f("pk_cohort_looks")),
+    )
+    op.create_table(
+        "cohort_look_days",
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("family", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_cohort_look_days")),
+    )
+    op.create_table(
         "duplicates",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("version_id", ID, nullable=False),

@@ -84,12 +84,16 @@ class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
 # what a book of the detector is kept by, but for the demand of a checkpoint
 Kind = Literal["case", "checkpoint"]
 
+# why a checkpoint is demanded where an import has ended: its days can be closed
+IMPORT_ENDED = "import"
+
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
     """A case as its newest version says, or a demand for a checkpoint (`kind`).
 
     `revision` counts the changes of one case from 1; whoever has a revision ignores it.
-    `taken_at` is when the gateway took the version that made the change (seconds since 1970).
+    `taken_at` is when the gateway took the version that made the change (seconds since 1970);
+    `reason` why a checkpoint is demanded.
     """
 
     kind: Kind

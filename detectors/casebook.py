@@ -141,6 +141,27 @@ class Casebook:
         held = self._cases.get(case_id)
         return None if held is None else array("i", held[:4])[0]
 
+    def content(self, case_id: int) -> CaseContent | None:
+        """What a case counts as; None where it is nullified or not known.
+
+        >>> book = Casebook()
+        >>> content = CaseContent("d", (("K", 3),), (("x", 4), ("y", 5)))
+        >>> bool(book.apply(1, 1, content)), book.content(1) == content, book.content(2)
+        (True, True, None)
+        """
+        case = array("i", self._cases.get(case_id, b""))
+        if not case or case[DATASET] == NULLIFIED:
+            return None
+        middle = HEADER + case[PRODUCTS]
+        end = (len(case) + HEADER) // 2
+        names = [self._products.names[code] for code in case[HEADER:middle]]
+        names += [self._events.names[code] for code in case[middle:end]]
+        dated = list(zip(names, case[end:], strict=True))
+        products = case[PRODUCTS]
+        return CaseContent(
+            self._datasets.names[case[DATASET]], tuple(dated[:products]), tuple(dated[products:])
+        )
+
     def n_total(self, dataset: str) -> int:
         """Cases of a dataset; one that it has never seen has none."""
         tally = self._tally(dataset)

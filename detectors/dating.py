@@ -43,6 +43,18 @@ class Series:
     columns: dict[str, Floats]
 
 
+class Days(NamedTuple):
+    """A pair day by day, as looks of sequential evidence have it: float64, one value a day.
+
+    Cases with product and event, with the product, without the product: with the event, in all.
+    """
+
+    n: Floats
+    n_product: Floats
+    n_comparator: Floats
+    n_comparators: Floats
+
+
 class History:
     """One dataset of a casebook, ready to be folded by day for any number of pairs.
 
@@ -70,6 +82,8 @@ class History:
             np.minimum.at(first, held.case, held.day)
         entered = np.sort(first[contents.case])
         known = entered[entered < np.iinfo(np.int64).max]
+        self._case = contents.case
+        self._first = np.where(first < np.iinfo(np.int64).max, first, known[0] if len(known) else 0)
         self.days = np.unique(np.concatenate([known, contents.products.day, contents.events.day]))
         self.n_total = np.searchsorted(known, self.days, side="right") + len(entered) - len(known)
 
@@ -83,6 +97,50 @@ class History:
         both = np.maximum(with_product.day[left], with_event.day[right])
         n = np.searchsorted(np.sort(both), self.days, side="right")
         return n, self._margin(("product", p), with_product), self._margin(("event", e), with_event)
+
+    def by_day(self, product: str, event: str, since: int = 0) -> Days:
+        """What each of `days` from a day (ordinal) on adds to a pair, every case once.
+
+        A case enters on the day from which it holds what it has of the pair; what has neither
+        product nor event, on its first day. So every day is a 2x2 table of its own.
+
+        >>> from detectors.casebook import CaseContent
+        >>> cases = [
+        ...     (1, 1, CaseContent("d", (("A", 5),), (("x", 7),))),
+        ...     (2, 1, CaseContent("d", (("B", 5),), (("x", 5),))),
+        ... ]
+        >>> history = History(Casebook.of(cases), "d")
+        >>> history.days.tolist(), [column.tolist() for column in history.by_day("A", "x")]
+        ([5, 7], [[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+        """
+        _, p, e = self._book.codes(self._dataset, product, event)
+        with_product, with_event = self._products.of(p), self._events.of(e)
+        _, left, right = np.intersect1d(
+            with_product.case, with_event.case, assume_unique=True, return_indices=True
+        )
+        both = np.maximum(with_product.day[left], with_event.day[right])
+        neither = np.zeros(len(self._first), dtype=bool)
+        neither[self._case] = True
+        neither[with_product.case] = False
+        neither[with_event.case] = False
+        n, product_alone, event_alone, rest = (
+            self._entering(days, since)
+            for days in (
+                both,
+                np.delete(with_product.day, left),
+                np.delete(with_event.day, right),
+                self._first[neither],
+            )
+        )
+        return Days(n, n + product_alone, event_alone, event_alone + rest)
+
+    def _entering(self, day: Integers, since: int) -> Floats:
+        """How many of some days are each of `days` from a day on."""
+        days = self.days[self.days >= since]
+        if not len(days):
+            return np.zeros(0)
+        place = np.searchsorted(days, day[day >= since])
+        return np.bincount(place, minlength=len(days)).astype(np.float64)
 
     def _margin(self, name: tuple[str, int], held: Held) -> Integers:
         """Cases of a name by the end of each day; many pairs share it."""

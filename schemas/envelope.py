@@ -84,14 +84,17 @@ class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
 # what a book of the detector is kept by, but for the demand of a checkpoint
 Kind = Literal["case", "course", "checkpoint"]
 
+# why a checkpoint is demanded where an import has ended: its days can be closed
+IMPORT_ENDED = "import"
+
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
     """A case or a patient course as its newest records say, or a demand for a checkpoint.
 
     `revision` counts the changes of one case from 1; whoever has a revision ignores it.
-    `taken_at` is when the gateway took the version that made the change (seconds since 1970).
-    `case_id` of a course is its own number; `payload` is what it contributes to the cohort
-    (`detectors.followup.content`).
+    `taken_at` is when the gateway took the version that made the change (seconds since 1970);
+    `reason` why a checkpoint is demanded. `case_id` of a course is its own number; `payload` is
+    what it contributes to the cohort (`detectors.followup.content`).
     """
 
     kind: Kind

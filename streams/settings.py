@@ -18,7 +18,7 @@ DETECT = "detect"
 ENVIRONMENT = "KETAVIGIL_"
 
 # files that replace (vocabulary: extend) what is shipped
-FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed")
+FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Settings:
     rules: Path | None = None
     case_review: Path | None = None
     listed: Path | None = None
+    family: Path | None = None
 
     @classmethod
     def read(

@@ -29,6 +29,9 @@ class Book(Protocol):
     def load(self, connection: Connection) -> None:
         """Rebuild everything from the store."""
 
+    def begin(self, moment: Moment) -> None:
+        """Write what the first transaction has to, before any of its changes."""
+
     def take(self, change: Change) -> bool:
         """Count a change; False where it has been counted before."""
 
@@ -37,6 +40,12 @@ class Book(Protocol):
 
     def rescore(self, moment: Moment) -> None:
         """Score what the changes since the last time have touched."""
+
+    def write(self, moment: Moment) -> None:
+        """Store what else the changes of the transaction have moved."""
+
+    def lines(self) -> list[str]:
+        """What a worker says of it when it starts."""
 
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
         """Score everything anew, all changes up to the moment's position being counted."""

@@ -15,6 +15,7 @@ from streams.store import tables
 from streams.store.fits import Fits
 from streams.store.writing import upsert
 
+DOUBLED = "the changes have doubled"
 CHECKPOINT_AFTER = 2_000  # changes; from then on whenever their number has doubled
 
 
@@ -32,15 +33,20 @@ class Checkpoints:
         self.changes = connection.scalar(count) or 0
         table = tables.checkpoints
         row = connection.execute(select(table).order_by(table.c.position.desc()).limit(1)).first()
+        began = connection.scalar(select(func.min(tables.changes.c.applied_at)))
         self._last, self._last_day = (row.changes, day(row.at)) if row else (0, "")
+        if not self._last_day and began is not None:
+            self._last_day = day(began)
 
     def due(self, at: float) -> str:
         """Why one is due, or nothing."""
         since = self.changes - self._last
-        if since and self._last_day and day(at) > self._last_day:
+        if since and not self._last_day:
+            self._last_day = day(at)  # that of the first change
+        if since and day(at) > self._last_day:
             return "a day is over"
         if since >= max(CHECKPOINT_AFTER, self._last):
-            return "the changes have doubled"
+            return DOUBLED
         return ""
 
     def write(self, moment: Moment, reason: str, found: Sequence[Figures], *, began: float) -> None:

@@ -18,11 +18,10 @@ from detectors.scope import Daily, Scope
 from detectors.sequential.family import latched, needed
 from streams.agents.configuration import Configuration
 from streams.agents.moment import Moment
-from streams.agents.signals import Signals
+from streams.agents.signals import CONFIRMED, Signals
 from streams.store import tables
 from streams.store.writing import insert_tuples
 
-CONFIRMED = "confirmed"
 ALPHA = 0.05
 BACKGROUND = "background"
 RULES = {BACKGROUND: "above_background"}  # of an arms test: "above_arm"
@@ -79,6 +78,13 @@ class CohortEvidence:
                 for name, test in self._arms.items()
                 for event in self._events
             ),
+        )
+
+    def __str__(self) -> str:
+        size = len(self.family)
+        bar = np.exp(needed(1, ALPHA, size))
+        return (
+            f"family cohort: {size} comparisons, alpha {ALPHA:g}; alone, one needs e >= {bar:.0f}"
         )
 
     def load(self, connection: Connection) -> None:

@@ -43,11 +43,16 @@ class Detector:
 
     def load(self) -> None:
         """Rebuild the books and what is raised from the store."""
+        self._begun = False
         with self._store.read() as connection:
             self._signals.load(connection)
             self._checkpoints.load(connection)
             for book in self._books:
                 book.load(connection)
+
+    def lines(self) -> list[str]:
+        """What a worker says when it starts: each family with its size."""
+        return [line for book in self._books for line in book.lines()]
 
     def apply(self, batch: Sequence[tuple[int, Changes]]) -> None:
         """Apply messages of the topic `changes`, in order, with their positions.
@@ -61,6 +66,10 @@ class Detector:
             at = time.time()
             rows: list[tuple[Any, ...]] = []
             taken: list[float] = []
+            if not self._begun:
+                for book in self._books:
+                    book.begin(Moment(connection, first - 1, at))
+                self._begun = True
             for position, changes in batch:
                 reason = ""
                 for place, change in enumerate(changes.changes):
@@ -79,6 +88,7 @@ class Detector:
                     self._checkpoint(Moment(connection, position, at), reason)
             for book in self._books:
                 book.rescore(Moment(connection, last, at))
+                book.write(Moment(connection, last, at))
             insert_tuples(connection, tables.changes, _CHANGE_COLUMNS, rows)
             record_freshness(connection, [time.time() - moment for moment in taken])
             upsert(connection, tables.meters, [{"name": "detect", "body": json.dumps({"at": at})}])

@@ -16,7 +16,7 @@ from detectors.followup.rates import rate
 from detectors.scope import YEAR, Scope
 from schemas.envelope import Change
 from streams.agents.book import Figures
-from streams.agents.checkpoints import newest_changes
+from streams.agents.checkpoints import DOUBLED, newest_changes
 from streams.agents.cohort_evidence import CohortEvidence
 from streams.agents.configuration import Configuration
 from streams.agents.moment import Moment
@@ -66,6 +66,16 @@ class Followed:
         self._touched = False
         self.evidence.load(connection)
 
+    def begin(self, moment: Moment) -> None:
+        """Nothing: what it needs it has from the store."""
+
+    def write(self, moment: Moment) -> None:
+        """Nothing: looks and rates are written where they are made."""
+
+    def lines(self) -> list[str]:
+        """The family of the cohort with its size."""
+        return [str(self.evidence)]
+
     def take(self, change: Change) -> bool:
         """Count a change; False where it is a revision that is held already."""
         if change.revision <= (self.book.revision(change.case_id) or 0):
@@ -89,9 +99,14 @@ class Followed:
             self._write(moment)
 
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
-        """Write the rates anew, and close the look of yesterday if it is open."""
-        today = datetime.fromtimestamp(moment.at, UTC).toordinal()
-        self.evidence.look(moment, self.book, scope_of(self.book, self._configuration, today - 1))
+        """Write the rates anew, and close the look of yesterday if it is open.
+
+        Not where changes have merely doubled: in the middle of an import a look would take half.
+        """
+        if reason != DOUBLED:
+            yesterday = datetime.fromtimestamp(moment.at, UTC).toordinal() - 1
+            scope = scope_of(self.book, self._configuration, yesterday)
+            self.evidence.look(moment, self.book, scope)
         return Figures(cases=0, pairs=self._write(moment))
 
     def _apply(self, change: Change) -> None:

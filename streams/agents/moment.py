@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -19,6 +19,18 @@ class Moment(NamedTuple):
     def day(self) -> str:
         """The day (UTC) of the system time."""
         return day(self.at)
+
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+def ordinal(at: float) -> int:
+    """The same day as an ordinal, as cases are dated.
+
+    >>> ordinal(86_400.0), ordinal(0.0)
+    (719164, 719163)
+    """
+    return int(at // 86_400) + EPOCH
 
 
 def day(at: float) -> str:

@@ -13,6 +13,7 @@ from schemas.envelope import Change
 from streams.agents.book import Figures
 from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
+from streams.agents.confirming import Confirming
 from streams.agents.fits import fit
 from streams.agents.moment import Moment
 from streams.agents.review import Review
@@ -20,6 +21,8 @@ from streams.agents.screening import Screening
 from streams.agents.signals import Signals
 from streams.store import tables
 from streams.store.fits import Fits, fits_at
+
+DATASETS = ("spontaneous", "solicited")
 
 
 class Reports:
@@ -31,6 +34,7 @@ class Reports:
         self._configuration = configuration
         self._watchlist = configuration.watchlist
         self._signals = signals
+        self._confirming = Confirming(configuration, signals, DATASETS)
 
     def load(self, connection: Connection) -> None:
         """Rebuild everything from the store."""
@@ -39,14 +43,23 @@ class Reports:
         self.book = Casebook.of(map(self._counted, newest_changes(connection)))
         self._review.begin()
         self._fits = fits_at(connection)
+        self._confirming.load(connection)
         self._screening = Screening(self.book, self._watched, self._signals, self._configuration)
+
+    def begin(self, moment: Moment) -> None:
+        """Open the families that are to be."""
+        self._confirming.begin(moment)
 
     def take(self, change: Change) -> bool:
         """Count a change; False where it is a revision that is held already."""
-        if change.revision <= (self.book.revision(change.case_id) or 0):
+        number = change.case_id
+        revision = self.book.revision(number)
+        if revision is not None and change.revision <= revision:
             return False
-        moved = self.book.apply(change.case_id, change.revision, self._content(change))
-        self._screening.touch(moved)
+        counted = self._content(change)
+        held = None if revision is None else self.book.content(number)
+        self._confirming.take(change, counted, held, first=revision is None)
+        self._screening.touch(self.book.apply(number, change.revision, counted))
         self._review.take(change)
         return True
 
@@ -58,13 +71,22 @@ class Reports:
         """Score what the changes since the last time have touched."""
         self._screening.rescore(moment, self._fits)
 
+    def write(self, moment: Moment) -> None:
+        """Store the looks that are open."""
+        self._confirming.write(moment.connection)
+
+    def lines(self) -> list[str]:
+        """The families."""
+        return self._confirming.lines()
+
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
-        """Fit the priors anew, score everything, and date what is watched."""
+        """Fit the priors anew, score everything, date what is watched, close looks."""
         whole = {dataset: self.book.table(dataset) for dataset in self.book.datasets}
         self._fits = Fits(moment.position, {name: fit(table) for name, table in whole.items()})
         moment.connection.execute(delete(tables.scores))
         history = cache(lambda dataset: History(self.book, dataset))
         self._screening.score_all(moment, whole, self._fits, history)
+        self._confirming.checkpoint(moment, reason, history)
         return Figures(
             sum(map(self.book.n_total, whole)), sum(map(len, whole.values())), self._fits
         )

@@ -80,7 +80,9 @@ def running_worker(settings: Settings, *, timeout: float = 60.0) -> Iterator[Non
         return
     path.with_name(_READY).unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker"], env=os.environ | settings.environment()
+        [sys.executable, "-m", "streams", "worker"],
+        env=os.environ | settings.environment(),
+        stdout=subprocess.DEVNULL,  # what is printed is the command's own
     )
     try:
         _wait_ready(settings, process, path.with_name(_READY), timeout)

@@ -21,7 +21,7 @@ from streams.settings import CHANGES, DETECT, SIGNALS
 from streams.store import tables
 
 OWNER = owner(DETECT, CHANGES, 0)
-SCREENING, CASE_REVIEW = "screening", "case_review"
+SCREENING, CASE_REVIEW, CONFIRMED = "screening", "case_review", "confirmed"
 Pair = tuple[str, str, str]
 
 

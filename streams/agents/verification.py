@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, exists, func, select, union_all
 
 from detectors.casebook import Casebook
 from detectors.coding import content
+from detectors.evidence import Evidence
+from detectors.looks import Looks
 from schemas.envelope import Change
 from schemas.vocabulary import Watchlist
 from streams.agents.check import Check
@@ -19,11 +22,14 @@ from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
 from streams.agents.course_verification import check_courses, check_rates
 from streams.agents.fits import fit, live_scores
+from streams.agents.recount import recount
+from streams.agents.reports import DATASETS
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.conservation import conservation, in_flight
+from streams.store.families import Opened, families, told_apart
 from streams.store.fits import Fits, fits_at
 from streams.store.scores import nullable
 
@@ -119,6 +125,69 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
     return Check("live equals rebuild equals batch", counts + scores + other_fits, figures)
 
 
+def check_looks(connection: Connection) -> Check:
+    """Looks, their counts and the evidence after them are those that the changes amount to.
+
+    The other side lets every change enter empty looks again, closes them at the checkpoints, and
+    takes every family through its looks from the first.
+    """
+    opened = families(connection, DATASETS)
+    looks = Looks(told_apart(opened, DATASETS))
+    closed = recount(connection, looks)
+    days: dict[tuple[str, str], int | None] = {
+        (dataset, _iso(day)): None for dataset, day in looks.open
+    }
+    days |= {(look.dataset, _iso(look.day)): look.position for look in closed}
+    counts = {
+        (dataset, _iso(day), *key): n
+        for (dataset, day), look in looks.open.items()
+        for key, n in look.counts.items()
+    }
+    counts |= {
+        (look.dataset, _iso(look.day), *key): n for look in closed for key, n in look.counts.items()
+    }
+    evidence = {}
+    for one in opened:
+        process = Evidence(one.family, one.margin)
+        for look in closed:
+            if look.dataset == one.dataset and one.takes(look.position):
+                for row in process.look(look.counts)[0]:
+                    evidence[one.id, row.product, row.event, _iso(look.day)] = tuple(row[2:])
+    figures = {"looks": len(days), "closed": len(closed), "families": len(opened)}
+    differing = {
+        "looks_differing": _differences(days, _stored_looks(connection)),
+        "counts_differing": _differences(counts, _stored_counts(connection)),
+        "evidence": len(evidence),
+        "evidence_differing": _differences(evidence, _stored_evidence(connection, opened)),
+    }
+    wrong = sum(n for name, n in differing.items() if name.endswith("differing"))
+    return Check("looks and evidence are those of the changes", wrong, figures | differing)
+
+
+def _stored_looks(connection: Connection) -> dict[tuple[str, str], int | None]:
+    table = tables.looks
+    rows = connection.execute(select(table).where(table.c.dataset.in_(DATASETS)))
+    return {(row.dataset, row.day): row.closed_position for row in rows}
+
+
+def _stored_counts(connection: Connection) -> dict[tuple[str, str, str, str], int]:
+    table = tables.look_counts
+    rows = connection.execute(select(table).where(table.c.dataset.in_(DATASETS)))
+    return {tuple(row[:4]): row[4] for row in rows}
+
+
+def _stored_evidence(
+    connection: Connection, opened: Iterable[Opened]
+) -> dict[tuple[int, str, str, str], tuple[Any, ...]]:
+    table = tables.evidence
+    rows = connection.execute(select(table).where(table.c.family.in_([one.id for one in opened])))
+    return {tuple(row[:4]): tuple(row[4:]) for row in rows}
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()
+
+
 def _stored_cases(
     connection: Connection, stream: str | None = None
 ) -> Iterator[tuple[Case, int, int]]:
@@ -167,10 +236,10 @@ def _stored_scores(connection: Connection, dataset: str) -> dict[tuple[str, str]
     return {(row[0], row[1]): tuple(row[2:]) for row in rows}
 
 
-def _differences(
-    one: dict[tuple[str, str], tuple[Any, ...]], other: dict[tuple[str, str], tuple[Any, ...]]
-) -> int:
-    return sum(one.get(key) != other.get(key) for key in one.keys() | other.keys())
+def _differences(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> int:
+    """Keys that only one of them has, or that have not the same value in both."""
+    both = one.keys() & other.keys()
+    return len(one.keys() ^ other.keys()) + sum(bool(one[key] != other[key]) for key in both)
 
 
 def check_conservation(connection: Connection, log: Log, partitions: int) -> list[Check]:
@@ -196,6 +265,7 @@ def verify(
         check_sealed(connection),
         check_newest(connection),
         check_rebuild(connection, configuration.watchlist),
+        check_looks(connection),
         check_courses(connection, configuration.vocabulary),
         check_rates(connection, configuration),
     ]

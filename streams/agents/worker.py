@@ -42,8 +42,9 @@ _LONGEST_PAUSE = 30.0
 class Worker:
     """What a worker holds open, and one run of its app."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self.settings = settings
+        self._say = say
         if settings.data is not None:
             settings.data.mkdir(parents=True, exist_ok=True)
         self.log: Log = open_log(settings.broker)
@@ -101,6 +102,8 @@ class Worker:
                     app, disposal, readers[name], store=self.store, log=self.log, owners=owners
                 )
             detector = await asyncio.to_thread(Detector, self.store, self._configuration, log_id)
+            for line in detector.lines():
+                self._say(line)
             _tune_collector()
             detect.register(app, detector, readers[DETECT], self.store, self.log)
             await run_app(app, stop)
@@ -117,13 +120,14 @@ class Worker:
         return log_id
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, say: Callable[[str], None] = lambda line: None) -> None:
     """Run a worker until SIGTERM; what passes by itself is waited for, the rest is raised.
 
-    Raises `StoreError` ("worker_running") where another worker has this store.
+    `say` is told, at the start, each family of sequential evidence with its size. Raises
+    `StoreError` ("worker_running") where another worker has this store.
     """
     with lock(settings):
-        worker = Worker(settings)
+        worker = Worker(settings, say)
         pause = 0.1
         try:
             while True:

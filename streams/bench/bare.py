@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.envelope import VERSION, Change, Changes, Envelope, split
+from schemas.envelope import IMPORT_ENDED, VERSION, Change, Changes, Envelope, split
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal
@@ -72,7 +72,7 @@ def run(file: Path, data: Path, sender: str) -> float:
             )
             offset += len(runs)
             count(disposal.changes)
-    count((Change("checkpoint", reason="import"),))
+    count((Change("checkpoint", reason=IMPORT_ENDED),))
     seconds = time.perf_counter() - began
     store.close()
     return seconds

@@ -29,6 +29,7 @@ _OPTIONS = (
         "--case-review", type=_FILE, help="Events reviewed from the first case, likewise."
     ),
     click.option("--listed", type=_FILE, help="Events that labels list, likewise."),
+    click.option("--family", type=_FILE, help="Family of sequential evidence, likewise."),
 )
 
 

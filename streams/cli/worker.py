@@ -23,4 +23,4 @@ def command(settings: Settings) -> None:
         level=logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    run(settings)
+    run(settings, lambda line: print(line, flush=True))

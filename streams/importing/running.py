@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.envelope import MAX_RECORDS
+from schemas.envelope import IMPORT_ENDED, MAX_RECORDS
 from schemas.errors import InputError, KetavigilError
 from schemas.formats import FORMATS, Reading, read
 from schemas.record import Stream
@@ -100,7 +100,7 @@ def import_files(
             store = open_store(settings.store, create=False)
             try:
                 _wait(store, sending.places, progress)
-                done.position = settle(settings, store, log, reason="import")
+                done.position = settle(settings, store, log, reason=IMPORT_ENDED)
                 with store.read() as connection:
                     done.outcome = outcome(connection, sending.places)
             finally:

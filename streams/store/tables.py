@@ -14,23 +14,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from streams.store.look_tables import confirmations, evidence, families, look_counts, looks
+from streams.store.schema import Id, metadata
 
-# SQLite gives row ids only to INTEGER, PostgreSQL needs more than 32 bits for them
-Id = BigInteger().with_variant(Integer, "sqlite")
+__all__ = ["confirmations", "evidence", "families", "look_counts", "looks", "metadata"]
 
 meta = Table(
     "meta",

@@ -176,3 +176,22 @@ def test_a_table_of_some(chosen: dict[str, list[str]]) -> None:
     book = told([(1, 1, content("x", "y")), (2, 1, other)])
     pairs = [row[:2] for row in listed(book.table("spontaneous", **chosen))]
     assert pairs == ([("A", "x"), ("A", "y")] if "products" in chosen else [("A", "x")])
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories)
+def test_what_a_case_counts_as_can_be_read_back(history: list[Version]) -> None:
+    """By name and earliest day, whatever the order in which the sender had them."""
+    book = told(history)
+    for case, content in newest(history).items():
+        found = book.content(case)
+        if content is None:
+            assert found is None
+            continue
+        assert found is not None
+        assert found.dataset == content.dataset
+        for held, given_ in ((found.products, content.products), (found.events, content.events)):
+            earliest = {name: min(d for n, d in given_ if n == name) for name, _ in given_}
+            assert dict(held) == earliest
+            assert len(held) == len(earliest)
+    assert book.content(99) is None

@@ -71,6 +71,40 @@ def test_the_fold_over_days_equals_a_recount_of_each_day(contents: list[CaseCont
     assert history.first_held(pairs, rules) == expected
 
 
+@settings(max_examples=80, deadline=None)
+@given(contents=cases, since=st.integers(0, 8))
+def test_day_by_day_every_case_enters_once_and_every_day_is_a_table(
+    contents: list[CaseContent], since: int
+) -> None:
+    history = History(Casebook.of((i, 1, c) for i, c in enumerate(contents)), "d")
+    days = [day for day in history.days.tolist() if day >= since]
+    for product, event in (("A", "A"), ("B", "C")):
+        expected = {day: [0.0] * 4 for day in days}
+        for one in contents:
+            held = [
+                {name: min(d for n, d in values if n == name) for name, _ in values}
+                for values in (one.products, one.events)
+            ]
+            own = [d[name] for d, name in zip(held, (product, event), strict=True) if name in d]
+            known = [*held[0].values(), *held[1].values()]
+            if not known and not len(history.days):
+                continue
+            first = min(known, default=history.days[0])
+            day = max(own, default=first)
+            if day < since:
+                continue
+            has, hit = product in held[0], event in held[1]
+            row = expected[day]
+            row[0] += has and hit
+            row[1] += has
+            row[2] += hit and not has
+            row[3] += not has
+        found = history.by_day(product, event, since)
+        assert [list(row) for row in zip(*(c.tolist() for c in found), strict=True)] == list(
+            expected.values()
+        )
+
+
 def test_nothing_seen_nothing_held() -> None:
     history = History(Casebook(), "d")
     assert history.first_held([("A", "x")], read())[0] == dict.fromkeys(

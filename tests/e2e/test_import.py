@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,20 +113,39 @@ def test_so_is_ebgm_by_the_prior_of_the_checkpoint(tmp_path: Path) -> None:
     assert [check["name"] for check in deployment.verify()["checks"] if not check["holds"]] == []
 
 
+# of other events those that were much reported with any vaccine
+ROTASHIELD_FAMILY = """
+name = "rotashield"
+opened = "1998-01-01"
+alpha = 0.05
+margin = 1.25
+events = [
+    "Intussusception", "Vomiting", "Diarrhoea", "Haematochezia", "Pyrexia", "Rash", "Urticaria",
+    "Convulsion", "Injection site reaction", "Screaming",
+]
+"""
+
+
 def test_rotashield_is_raised_on_the_day_of_the_third_report(tmp_path: Path) -> None:
     path = shared("data/vaers_1998_1999/reports.csv.gz")
     watchlist = tmp_path / "watchlist.toml"
     watchlist.write_text('products = ["ROTAVIRUS (ROTASHIELD)"]\n')
-    deployment = Deployment(tmp_path / "data", KETAVIGIL_WATCHLIST=str(watchlist))
+    family = tmp_path / "family.toml"
+    family.write_text(ROTASHIELD_FAMILY)
+    deployment = Deployment(
+        tmp_path / "data", KETAVIGIL_WATCHLIST=str(watchlist), KETAVIGIL_FAMILY=str(family)
+    )
     summary = imported(deployment, path)
     assert summary["received"] == 22_227
     held = rows(
         deployment.data,
         "SELECT r.rule, r.data_date, r.data_n FROM signal_rules r JOIN signals s "
         "ON s.id = r.signal_id WHERE s.product LIKE '%ROTASHIELD%' "
-        "AND s.event = 'Intussusception'",
+        "AND s.event = 'Intussusception' AND s.kind = 'screening'",
     )
     dates = {rule: (day, n) for rule, day, n in held}
+    # where a prior had a fit, EB05 may have held: at a checkpoint, on no day
+    assert dates.pop("eb05", (None, None)) == (None, None)
     assert dates["evans_prr"] == dates["ic025"] == ("1999-02-12", 3)
     said = deployment.run(
         "backtest",
@@ -139,7 +159,20 @@ def test_rotashield_is_raised_on_the_day_of_the_third_report(tmp_path: Path) -> 
     backtest = {r["rule"]: (r["date"], r["n"]) for r in json.loads(said)["rules"]}
     assert {rule: backtest[rule] for rule in dates} == dates
     assert all(day < "1999-07-16" for day, _ in dates.values())
-    assert deployment.verify()["checks"][0]["figures"]["received"] == 22_227
+    confirmed = rows(
+        deployment.data,
+        "SELECT s.event, c.day, c.n, c.log_e, c.asked FROM confirmations c JOIN signals s "
+        "ON s.id = c.signal_id WHERE s.kind = 'confirmed' ORDER BY c.day",
+    )
+    for event, day, n, log_e, asked in confirmed:
+        sys.stdout.write(f"{event} confirmed {day}, n {n}: log e {log_e:.2f}, asked {asked:.2f}\n")
+    found = {event: (day, n) for event, day, n, _, _ in confirmed}
+    # suspension of the vaccine was asked for on 1999-07-16
+    assert "1999-02-12" < found["Intussusception"][0] < "1999-07-16"
+    verified = deployment.verify()["checks"]
+    assert [check["name"] for check in verified if not check["holds"]] == []
+    assert verified[0]["figures"]["received"] == 22_227
+    assert verified[-1]["figures"]["closed"] > 300
 
 
 @pytest.mark.kafka

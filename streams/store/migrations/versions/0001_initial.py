@@ -137,6 +137,51 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicates")),
     )
     op.create_table(
+        "confirmations",
+        sa.Column("signal_id", ID, autoincrement=False, nullable=False),
+        sa.Column("family", ID, nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("log_e", sa.Float(), nullable=False),
+        sa.Column("asked", sa.Float(), nullable=False),
+        sa.Column("among", sa.Integer(), nullable=False),
+        sa.Column("corrected_log_e", sa.Float(), nullable=True),
+        sa.Column("corrected_n", sa.Integer(), nullable=True),
+        sa.Column("corrected_position", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("signal_id", name=op.f("pk_confirmations")),
+    )
+    op.create_table(
+        "evidence",
+        sa.Column("family", ID, autoincrement=False, nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("log_e", sa.Float(), nullable=False),
+        sa.Column("log_e_sup", sa.Float(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("n_product", sa.Integer(), nullable=False),
+        sa.Column("n_comparator", sa.Integer(), nullable=False),
+        sa.Column("n_comparators", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("family", "product", "event", "day", name=op.f("pk_evidence")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "families",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("products", sa.Text(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("alpha", sa.Float(), nullable=False),
+        sa.Column("margin", sa.Float(), nullable=False),
+        sa.Column("opened", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("opened_position", sa.BigInteger(), nullable=False),
+        sa.Column("opened_at", sa.Float(), nullable=False),
+        sa.Column("ended_position", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_families")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -155,6 +200,26 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("used_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_links")),
+    )
+    op.create_table(
+        "look_counts",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "day", "product", "event", name=op.f("pk_look_counts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "looks",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("imported_at", sa.Float(), nullable=True),
+        sa.Column("closed_position", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("dataset", "day", name=op.f("pk_looks")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "meta",

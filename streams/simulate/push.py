@@ -80,9 +80,9 @@ class Pusher:
 class Simulation:
     """Four clinics and three registries.
 
-    `history`: reports that each clinic sends as fast as it can at first; registries send a day of
-    their courses for each forty. `rate`: reports a second of all clinics together afterwards, of
-    which registries pass a twentieth in days of their courses, each.
+    `history`: reports that each clinic sends as fast as it can at first. `rate`: about so many
+    reports a second come of all senders together afterwards; a registry goes through a twentieth
+    as many days of its courses a second.
     """
 
     def __init__(self, seed: int, *, history: int = 1000, rate: float = 14.0) -> None:
@@ -184,15 +184,6 @@ class Simulation:
         await self._history_sent.wait()
         rng = Random(f"{registry.name}/{self.seed}/pace")
         each = self._rate / 20
-        reports: list[bytes] = []
-        records: list[bytes] = []
-        for day in range(self._history // 40):
-            some = registry.next(datetime.now(UTC))
-            reports, records = reports + some[0], records + some[1]
-            if len(records) >= _LIST or day + 1 == self._history // 40:
-                await pusher.push("followups", records)
-                await pusher.push("reports", reports)
-                reports, records = [], []
         while True:
             reports, records = registry.next(datetime.now(UTC))
             await pusher.push("followups", records)

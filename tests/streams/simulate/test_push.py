@@ -85,3 +85,30 @@ def test_a_refusal_that_will_not_pass_ends_it(
 
 def test_nothing_to_send_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _push(monkeypatch, [], []) == ([], Counter())
+
+
+def test_registries_begin_when_the_clinics_history_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths: list[str] = []
+    stop = asyncio.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        if paths.count("/v1/followups") >= 5:
+            stop.set()
+        return httpx.Response(202, json={"receipt_id": "r", "records": []})
+
+    client = httpx.AsyncClient
+    monkeypatch.setattr(
+        httpx,
+        "AsyncClient",
+        lambda **options: client(transport=httpx.MockTransport(answer), **options),
+    )
+    simulation = push.Simulation(1, history=300, rate=500)
+    keys = dict.fromkeys(simulation.senders, "kv_key")
+    told: list[int] = []
+    asyncio.run(simulation.run("http://gateway", keys, lambda: told.append(1), stop))
+    assert all(clinic.reports >= 300 for clinic in simulation.clinics)
+    # one list of each clinic's history at the least, before the first day of a course
+    assert paths.index("/v1/followups") >= 4
+    assert told
+    assert {registry.sent["follow-up record"] > 0 for registry in simulation.registries} == {True}

@@ -102,6 +102,15 @@ def check(stream: Stream, raw: bytes, *, sender: str, taken_at: datetime) -> Che
     return checked(stream, record, sender=sender, taken_at=taken_at)
 
 
+def report_of_json(raw: bytes) -> Report:
+    """A report from JSON in our own schema; raises what `check` does."""
+    _well_formed(raw)
+    try:
+        return REPORT.validate_json(raw)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
 def report_of(content: dict[str, Any]) -> Report:
     """A report from the values that a reader of another format made; raises `InvalidRecord`."""
     try:

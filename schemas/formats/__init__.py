@@ -24,8 +24,10 @@ from schemas.formats import (
     fhir,
     flat_csv,
     json_file,
+    mapped_csv,
     ndjson,
     openfda,
+    parquet,
     vaers_csv,
 )
 from schemas.formats.detection import TABLES, detect_format, usable
@@ -37,6 +39,8 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
     "json": json_file.records,
     "ndjson": ndjson.records,
     "csv": flat_csv.records,
+    "mapped_csv": mapped_csv.records,
+    "parquet": parquet.records,
     "faers_csv": faers_csv.records,
     "vaers_csv": vaers_csv.records,
     "diana_csv": diana_csv.records,
@@ -48,13 +52,21 @@ FORMATS: dict[str, Callable[[Source], Iterator[SourceRecord]]] = {
 }
 
 
-def read(path: Path, format: str = "auto", sender: str | None = None) -> Reading:  # noqa: A002
+def read(
+    path: Path,
+    format: str = "auto",  # noqa: A002
+    sender: str | None = None,
+    mapping: Path | None = None,
+) -> Reading:
     """The records of a file, in its order.
 
     `sender`: whose they are; `import:FORMAT` unless given (`ndjson` says what holds for JSON).
+    `mapping`: for `mapped_csv`, which is the format then, unless another is named.
     Raises `InputError` at once where the file cannot be read at all: "no_such_file",
-    "empty_file", "unknown_format", "wrong_encoding", "bad_header", "malformed_json",
-    "damaged_file", "missing_table"; the latter ones also later, where the damage is.
+    "empty_file", "unknown_format", "wrong_encoding", "bad_header", "unknown_column",
+    "malformed_json", "malformed_xml", "dtd_forbidden", "damaged_file", "missing_table",
+    "ambiguous_quarter", "unknown_quarter", "no_mapping", "bad_mapping"; those of damage also later,
+    where the damage is.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "reports.csv"
@@ -65,11 +77,11 @@ def read(path: Path, format: str = "auto", sender: str | None = None) -> Reading
     ('csv', ['reports.csv:2'])
     """
     if format == "auto":
-        format = detect_format(path)  # noqa: A001
+        format = "mapped_csv" if mapping else detect_format(path)  # noqa: A001
     elif format not in FORMATS:
         raise InputError(
             "unknown_format", f"there is no format {format}; there are: {', '.join(FORMATS)}"
         )
-    usable(path, format)
-    source = Source(path, format, sender)
+    source = Source(path, format, sender, mapping=mapping)
+    usable(source)
     return Reading(source, FORMATS[format](source))

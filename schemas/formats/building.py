@@ -35,12 +35,12 @@ def built(content: dict[str, Any], raw: bytes, where: str) -> SourceRecord:
         return SourceRecord(raw, None, error.faults, where, sender, record_id=known)
 
 
-def values_of(cell: str) -> list[str]:
+def values_of(cell: str, separator: str = "|") -> list[str]:
     """The values of a cell that holds several, separated by a bar.
 
     >>> values_of("Nausea| Vomiting|")
     ['Nausea', 'Vomiting']
     """
-    if "|" not in cell:
+    if separator not in cell:
         return [value] if (value := cell.strip()) else []
-    return [value for part in cell.split("|") if (value := part.strip())]
+    return [value for part in cell.split(separator) if (value := part.strip())]

@@ -178,6 +178,15 @@ def date(text: str) -> str | None:
     return found
 
 
+def moment(text: str) -> str | None:
+    """A moment of a report, as it is stated, or None where it is none."""
+    try:
+        times.start(text)
+    except ValueError:
+        return None
+    return text
+
+
 def optional_date(column: str, text: str, unknown: Unknown) -> str | None:
     """A date that a report can do without."""
     if not text:

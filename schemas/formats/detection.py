@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import is_zipfile
 
@@ -19,7 +20,9 @@ from schemas.formats import (
     fhir,
     flat_csv,
     json_file,
+    mapped_csv,
     openfda,
+    parquet,
     vaers_csv,
 )
 from schemas.formats.lines import head
@@ -48,6 +51,8 @@ def detect_format(path: Path) -> str:
     sample = head(path)
     if is_zipfile(path) or faers_ascii.is_deletions(path, sample):
         return "faers_ascii"
+    if sample.startswith(parquet.MAGIC):
+        return "parquet"
     name = path.name.lower().removesuffix(".gz")
     text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(_LINES):
@@ -57,30 +62,36 @@ def detect_format(path: Path) -> str:
     elif text.startswith((b"[", b"{")):
         found = _json(path, text)
     else:
-        found = _table(path, name)
+        found = "mapped_csv" if mapped_csv.beside(path) else _table(path, name)
     if found is None:
         raise InputError(
             "unknown_format",
             f"{path} is in none of the formats that can be read: json, ndjson, csv (columns "
-            "report_id, products, events or reactions, ...), faers_csv, vaers_csv, diana_csv, "
-            "faers_ascii (quarterly zip, or a list DELETEyyQq.txt of deleted cases), e2b_r3, "
-            "e2b_r2, openfda, fhir",
+            "report_id, products, events or reactions, ...), mapped_csv (with a mapping file), "
+            "parquet, faers_csv, vaers_csv, diana_csv, faers_ascii (quarterly zip, or a list "
+            "DELETEyyQq.txt of deleted cases), e2b_r3, e2b_r2, openfda, fhir",
         )
     return found
 
 
-def usable(path: Path, form: str) -> None:
-    """Raise `InputError` where a file cannot be read as that format at all."""
-    if form == "faers_ascii":
-        faers_ascii.check(path)
-    elif form == "e2b_r3":
-        e2b_r3.check(Source(path, form))
-    elif form == "e2b_r2":
-        e2b_r2.check(Source(path, form))
-    elif form in _FORMS.values():
-        documents.check(path)
-    elif form == "json":
-        json_file.elements(path)
+# what looks into a file before anything of it is read, where the format has something to look for
+_CHECKS: dict[str, Callable[[Source], object]] = {
+    "faers_ascii": lambda source: faers_ascii.check(source.path),
+    "e2b_r3": e2b_r3.check,
+    "e2b_r2": e2b_r2.check,
+    "mapped_csv": mapped_csv.check,
+    "parquet": parquet.check,
+    "openfda": lambda source: documents.check(source.path),
+    "fhir": lambda source: documents.check(source.path),
+    "json": lambda source: json_file.elements(source.path),
+}
+
+
+def usable(source: Source) -> None:
+    """Raise `InputError` where a file cannot be read as its format at all."""
+    path, form = source.path, source.format
+    if form in _CHECKS:
+        _CHECKS[form](source)
     elif form in TABLES:
         found = frozenset(columns_of(path))
         missing = sorted(TABLES[form] - found)

@@ -4,8 +4,8 @@
 |---|---|
 | `report_id`, `products` | needed, and one of `reactions`, `events` |
 | `received_at` | the information date; a row without one is held as `missing` |
-| `sender`, `version`, `status`, `first_received_at`, `report_type`, `reporter`, `country`, \
-`narrative` | as in a report |
+| `sender`, `version`, `status`, `first_received_at`, `created_at`, `report_type`, `reporter`, \
+`country`, `narrative` | as in a report |
 | `external_ids` | several, separated by a bar |
 | `pseudonym`, `age_years`, `sex`, `weight_kg` | of the patient |
 | `products` | names separated by a bar, each with its role behind `::`: suspect (or PS, SS), \
@@ -39,20 +39,21 @@ from schemas.formats.tables import rows
 NEEDED = frozenset({"report_id", "products"})
 TERMS = ("reactions", "events")
 
-_PLAIN = (
+PLAIN = (
     "sender",
     "report_id",
     "version",
     "status",
     "received_at",
     "first_received_at",
+    "created_at",
     "report_type",
     "reporter",
     "country",
     "narrative",
 )
-_PATIENT = ("pseudonym", "age_years", "sex", "weight_kg")
-_PRODUCT = (
+PATIENT = ("pseudonym", "age_years", "sex", "weight_kg")
+PRODUCT = (
     "route",
     "dose_mg",
     "indication",
@@ -64,10 +65,10 @@ _PRODUCT = (
     "dechallenge",
     "rechallenge",
 )
-_REACTION = ("onset_at", "outcome", "seriousness")
-_NUMBERS = frozenset({"version", "age_years", "weight_kg", "dose_mg"})
-COLUMNS = frozenset({*_PLAIN, *_PATIENT, *_PRODUCT, *_REACTION, *TERMS, "external_ids", "products"})
-_ROLES = codes.ROLES | {
+REACTION = ("onset_at", "outcome", "seriousness")
+NUMBERS = frozenset({"version", "age_years", "weight_kg", "dose_mg"})
+COLUMNS = frozenset({*PLAIN, *PATIENT, *PRODUCT, *REACTION, *TERMS, "external_ids", "products"})
+ROLES = codes.ROLES | {
     role.upper(): role for role in ("suspect", "interacting", "concomitant", "unknown")
 }
 
@@ -79,31 +80,32 @@ def records(source: Source) -> Iterator[SourceRecord]:
             yield faulty(source, row)
             continue
         where = source.where(row.line)
-        content = _content(row.values)
+        content = content_of(row.values)
         if isinstance(content, Fault):
             yield SourceRecord(raw_of(row.values), None, (content,), where, source.sender)
         else:
             yield record_of(source, msgspec.json.encode(content), where)
 
 
-def _content(values: dict[str, str]) -> dict[str, Any] | Fault:
+def content_of(values: dict[str, str], separator: str = "|") -> dict[str, Any] | Fault:
+    """The content of a report from cells, in which `separator` stands between several values."""
     content: dict[str, Any] = {
-        name: _value(name, text) for name in _PLAIN if (text := values.get(name, "").strip())
+        name: _value(name, text) for name in PLAIN if (text := values.get(name, "").strip())
     }
-    if ids := values_of(values.get("external_ids", "")):
+    if ids := values_of(values.get("external_ids", ""), separator):
         content["external_ids"] = ids
     patient = {
-        name: _value(name, text) for name in _PATIENT if (text := values.get(name, "").strip())
+        name: _value(name, text) for name in PATIENT if (text := values.get(name, "").strip())
     }
     if patient:
         content["patient"] = patient
-    products = [_product(value) for value in values_of(values["products"])]
+    products = [_product(value) for value in values_of(values["products"], separator)]
     terms = values.get("reactions") or values.get("events") or ""
-    reactions: list[dict[str, Any]] = [{"term": term} for term in values_of(terms)]
-    for entries, names in ((products, _PRODUCT), (reactions, _REACTION)):
+    reactions: list[dict[str, Any]] = [{"term": term} for term in values_of(terms, separator)]
+    for entries, names in ((products, PRODUCT), (reactions, REACTION)):
         for name in names:
             if cell := values.get(name, ""):
-                given = [value.strip() for value in cell.split("|")]
+                given = [value.strip() for value in cell.split(separator)]
                 if len(given) == 1:
                     given *= len(entries)
                 if len(given) != len(entries):
@@ -119,7 +121,7 @@ def _value(name: str, text: str) -> Any:
     """A number where the field is one and the text is one; else the text, for the check."""
     if name == "seriousness":
         return [part.strip() for part in text.split("+")]
-    if name in _NUMBERS and (found := codes.number(text)) is not None:
+    if name in NUMBERS and (found := codes.number(text)) is not None:
         return int(found) if found.is_integer() else found
     return text
 
@@ -127,6 +129,6 @@ def _value(name: str, text: str) -> Any:
 def _product(value: str) -> dict[str, Any]:
     """A product with its role; what follows `::` and is no role belongs to the name."""
     name, mark, role = value.rpartition("::")
-    if mark and name.strip() and (known := _ROLES.get(role.strip().upper())):
+    if mark and name.strip() and (known := ROLES.get(role.strip().upper())):
         return {"name": name.strip(), "role": known}
     return {"name": value}

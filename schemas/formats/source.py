@@ -40,14 +40,16 @@ class SourceRecord:
 class Source:
     """A file that is being read.
 
-    `given` is the sender that the user named. What the file holds and a report has no slot for is
-    counted in `unknown`, under the column and what was odd about it.
+    `given` is the sender that the user named, `mapping` a file that says what columns mean. What
+    the file holds and a report has no slot for is counted in `unknown`, under the column and what
+    was odd about it.
     """
 
     path: Path
     format: str
     given: str | None = None
     unknown: Counter[str] = field(default_factory=Counter)
+    mapping: Path | None = None
 
     @property
     def sender(self) -> str:

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     fault: Fault | None = None
 
 
-def columns_of(path: Path) -> tuple[str, ...]:
+def columns_of(path: Path, delimiter: str = ",") -> tuple[str, ...]:
     """The columns that a CSV file names in its first row, lower-cased and stripped.
 
     `InputError` ("bad_header") where there are none or one is named twice.
@@ -35,7 +35,8 @@ def columns_of(path: Path) -> tuple[str, ...]:
         raise InputError("bad_header", f"{path}: the first line is no row of column names")
     first = decoded(sample.split(b"\n")[0].removesuffix(b"\r"), Counter())
     try:
-        found = next(csv.reader([first.removeprefix(_BOM)], strict=True), [])
+        text = first.removeprefix(_BOM)
+        found = next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise InputError("bad_header", f"{path}: the first row cannot be read: {error}") from None
     names = [name.strip().lower() for name in found]
@@ -48,18 +49,18 @@ def columns_of(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def rows(path: Path, unknown: Counter[str]) -> Iterator[Row]:
+def rows(path: Path, unknown: Counter[str], delimiter: str = ",") -> Iterator[Row]:
     """The rows after the header; surplus fields are let pass only where they are empty, and a row
     without any value is none.
 
     A quote that is never closed, or that swallows other rows, costs its own line alone: the lines
     after it are read again.
     """
-    header = columns_of(path)
+    header = columns_of(path, delimiter)
     width = len(header)
     with opened(path) as file:
         feed = _Feed(lines(file), unknown)
-        reader = csv.reader(feed, strict=True)
+        reader = csv.reader(feed, delimiter=delimiter, strict=True)
         next(feed)
         while True:
             feed.taken.clear()

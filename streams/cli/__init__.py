@@ -20,6 +20,8 @@ COMMANDS = {
     "web": "The gateway and the board.",
     "worker": "The agents: intake, follow-up, detect.",
     "import": "Read files of reports through the same intake as the gateway.",
+    "convert": "Reports of any format that is read, in any that is written.",
+    "formats": "The formats that are read and written.",
     "detect": "Score a file of counts or reports, with no server.",
     "backtest": "The day on which each screening rule first held for a pair.",
     "critical-value": "The value that a maxSPRT test has to exceed.",

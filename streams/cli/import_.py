@@ -30,10 +30,21 @@ _BAR_AFTER = 2.0  # seconds; what is over sooner needs no bar
     help="One that `ketavigil formats` lists.",
 )
 @click.option("--sender", help="Whose records they are. [default: import:FORMAT]")
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What the columns of tables are, for mapped_csv.",
+)
 @deployment
 @as_json
 def command(
-    settings: Settings, files: tuple[Path, ...], form: str, sender: str | None, as_json: bool
+    *,
+    settings: Settings,
+    files: tuple[Path, ...],
+    form: str,
+    sender: str | None,
+    mapping: Path | None,
+    as_json: bool,
 ) -> int:
     """Read files (packed with gzip or not), wait until each record is disposed of, and say how.
 
@@ -46,7 +57,9 @@ def command(
 
     bar = _Bar()
     try:
-        done = import_files(settings, files, form=form, sender=sender, progress=bar)
+        done = import_files(
+            settings, files, form=form, sender=sender, mapping=mapping, progress=bar
+        )
     finally:
         bar.close()
     print(json.dumps(_figures(done)) if as_json else _text(done))

@@ -54,13 +54,16 @@ class Import:
     seconds: float = 0.0
 
 
-def open_files(files: Sequence[Path], form: str, sender: str | None) -> list[Reading]:
+def open_files(
+    files: Sequence[Path], form: str, sender: str | None, mapping: Path | None = None
+) -> list[Reading]:
     """The files, none of them read yet; `InputError` where one cannot be read at all."""
     if form != "auto" and form not in FORMATS:
         raise InputError("unknown_format", f"there is no format {form}: {', '.join(FORMATS)}")
     if sender is not None and not 0 < len(sender.strip()) <= _MAX_SENDER:
         raise InputError("bad_sender", f"a sender has a name of 1 to {_MAX_SENDER} characters")
-    return [read(path, form, sender.strip() if sender else None) for path in files]
+    given = sender.strip() if sender else None
+    return [read(path, form, given, mapping) for path in files]
 
 
 def import_files(
@@ -69,6 +72,7 @@ def import_files(
     *,
     form: str = "auto",
     sender: str | None = None,
+    mapping: Path | None = None,
     progress: Progress = lambda doing, done, of: None,
 ) -> Import:
     """Send files through the log, wait until all of it is disposed of, and force a checkpoint.
@@ -77,7 +81,7 @@ def import_files(
     none runs on this store. Only the log is written to.
     """
     began = time.monotonic()
-    readings = open_files(files, form, sender)
+    readings = open_files(files, form, sender, mapping)
     if settings.data is not None:
         settings.data.mkdir(parents=True, exist_ok=True)
     sealer = load_sealer(settings.data)

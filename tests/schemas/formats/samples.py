@@ -9,6 +9,8 @@ from typing import Any
 from zipfile import ZipFile
 
 from schemas.formats import SourceRecord, read
+from schemas.formats.icsr.exchange import Exchange
+from schemas.formats.writers import WRITERS, Target
 from schemas.report import Report
 from tests.schemas.formats import e2b, fhir_samples
 
@@ -40,6 +42,16 @@ primaryid,sex,age_in_days,wt_in_kgs,event_dt,occp_cod,reporter_country,rept_cod,
 premarketing,caseid,caseversion,drugs_role,pts,outcomes
 31,F,7305.0,60.0,2004,CN,United States of America,PER,20040309,False,3,1,\
 ketamine::PS|lithium::C,nausea,OT
+"""
+
+MAPPED_CSV = "Case;Receipt;Drug;Event\nA-1;2025-07-03;Spravato;Dissociation\n"
+MAPPING = """\
+delimiter = ";"
+[columns]
+report_id = "Case"
+received_at = "Receipt"
+products = "Drug"
+reactions = "Event"
 """
 
 OPENFDA = {
@@ -111,10 +123,17 @@ def sample(folder: Path, form: str) -> Path:
     """A small file of a format, under a name that does not tell it."""
     if form == "faers_ascii":
         return quarter(folder)
+    if form == "parquet":
+        out = Target(folder / "reports", Exchange("2025-07-04T10:15:00Z"))
+        WRITERS["parquet"](out, [expected(**JSON), expected(**JSON | {"report_id": "A-2"})])
+        return out.path
+    if form == "mapped_csv":
+        written(folder, MAPPING, "reports.toml")
     content = {
         "json": json.dumps([JSON, JSON | {"report_id": "A-2"}], indent=1),
         "ndjson": f"{json.dumps(JSON)}\n\n{json.dumps(JSON | {'report_id': 'A-2'})}\n",
         "csv": FLAT_CSV,
+        "mapped_csv": MAPPED_CSV,
         "faers_csv": FAERS_CSV,
         "vaers_csv": VAERS_CSV,
         "diana_csv": DIANA_CSV,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.schemas.formats.samples import records, sample
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 every = pytest.mark.parametrize("form", sorted(FORMATS))
-every_text = pytest.mark.parametrize("form", sorted(FORMATS.keys() - {"faers_ascii"}))
+every_text = pytest.mark.parametrize("form", sorted(FORMATS.keys() - {"faers_ascii", "parquet"}))
 
 
 def checked_all(path: Path) -> list[Checked]:
@@ -54,7 +55,8 @@ def test_reading_twice_gives_the_same(form: str, tmp_path: Path) -> None:
 def test_a_packed_file_holds_the_same_records(form: str, tmp_path: Path) -> None:
     path = sample(tmp_path, form)
     packed = tmp_path / "packed" / path.name
-    packed.parent.mkdir()
+    # with what stands beside it, such as a mapping
+    shutil.copytree(tmp_path, packed.parent)
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert detect_format(packed) == form
     assert records(packed) == records(path)
@@ -73,7 +75,7 @@ def test_the_sender_is_the_import_unless_given_or_named_by_the_record(
     form: str, tmp_path: Path
 ) -> None:
     path = sample(tmp_path, form)
-    own = "clinic-a" if form in ("json", "ndjson") else f"import:{form}"
+    own = "clinic-a" if form in ("json", "ndjson", "parquet") else f"import:{form}"
     assert {r.sender for r in records(path)} == {own}
     assert {r.sender for r in records(path, sender="archive")} == {"archive"}
     assert read(path).sender == f"import:{form}"

@@ -7,9 +7,9 @@ from datetime import date
 
 import msgspec
 
+from detectors.followup.beginning import Mark, Treatment
 from detectors.followup.finding import Finding, Level
 from detectors.followup.liver_tests import Baselines, Parameters
-from detectors.followup.treatment import Mark, Treatment
 
 RAISED = {
     "alt": "Alanine aminotransferase increased",

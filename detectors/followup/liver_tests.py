@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from detectors.followup.treatment import KETAMINE, Mark
+from detectors.followup.beginning import KETAMINE, Mark
 from schemas.followup import Liver
 
 NAMES = {

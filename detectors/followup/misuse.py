@@ -6,11 +6,11 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from detectors.followup.dispensing import dispensed
-from detectors.followup.dosing import dosed
-from detectors.followup.evidence import Evidence, level, reasons
 from detectors.followup.finding import Finding, Level
-from detectors.followup.markers import Parameters, State, planned, screened
+from detectors.followup.misuse_dispensing import dispensed
+from detectors.followup.misuse_doses import dosed
+from detectors.followup.misuse_evidence import Evidence, level, reasons
+from detectors.followup.misuse_markers import Parameters, State, planned, screened
 from detectors.followup.record import Observed
 from detectors.followup.stream import Stream
 from schemas.followup import Dispensing, Dose, Enrolment, MisuseScreen

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.followup.evidence import level
+from detectors.followup.beginning import KETAMINE
 from detectors.followup.finding import Finding
-from detectors.followup.markers import Parameters
 from detectors.followup.misuse import STREAM
+from detectors.followup.misuse_evidence import level
+from detectors.followup.misuse_markers import Parameters
 from detectors.followup.record import Observed
-from detectors.followup.treatment import KETAMINE
 from schemas.vocabulary import data
 from tests.detectors.followup.records import findings, record
 

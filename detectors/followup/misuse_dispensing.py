@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from detectors.followup.evidence import Evidence
-from detectors.followup.markers import (
+from detectors.followup.beginning import Mark
+from detectors.followup.misuse_evidence import Evidence
+from detectors.followup.misuse_markers import (
     HOME,
     Parameters,
     Seen,
@@ -19,7 +20,6 @@ from detectors.followup.markers import (
 )
 from detectors.followup.record import Observed
 from detectors.followup.supply import Fill, Stock, latest, seen, still_matter
-from detectors.followup.treatment import Mark
 from schemas.followup import Dispensing
 
 

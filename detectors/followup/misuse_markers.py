@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from detectors.followup.evidence import Evidence, Fading
+from detectors.followup.beginning import KETAMINE, Mark, Treatment
+from detectors.followup.misuse_evidence import Evidence, Fading
 from detectors.followup.record import Observed
 from detectors.followup.supply import Fill, Stock
-from detectors.followup.treatment import KETAMINE, Mark, Treatment
 from schemas.followup import Enrolment, MisuseScreen
 
 HOME = ("home", "telehealth")

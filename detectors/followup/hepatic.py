@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from detectors.followup.beginning import Mark
 from detectors.followup.finding import Finding
 from detectors.followup.liver_course import (
     CHOLESTATIC,
@@ -28,7 +29,6 @@ from detectors.followup.liver_tests import (
 )
 from detectors.followup.record import Observed
 from detectors.followup.stream import Stream
-from detectors.followup.therapy import Mark
 from schemas.followup import Liver
 
 
@@ -58,8 +58,8 @@ def hepatic(
     >>> def tests(day: int, **values: float) -> Observed:
     ...     return observed(Liver(registry="r", record_id=f"t{day}", patient="p", course="c",
     ...         at=f"2025-07-{day:02}", kind="liver", **values))
-    >>> from detectors.followup.therapy import Therapy
-    >>> state = State(treatment=Therapy(entry=739430, start=739430))  # 28 June 2025
+    >>> from detectors.followup.beginning import Treatment
+    >>> state = State(treatment=Treatment(entry=739430, start=739430))  # 28 June 2025
     >>> state, first = hepatic(state, tests(3, alt_xuln=6, alp_xuln=1.2), Parameters())
     >>> [(one.code, one.level) for one in first]
     [('alt_raised_once', 'note'), ('pattern_hepatocellular', 'note')]

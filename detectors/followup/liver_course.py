@@ -7,9 +7,9 @@ from datetime import date
 
 import msgspec
 
+from detectors.followup.beginning import Mark, Treatment
 from detectors.followup.finding import Finding, Level
 from detectors.followup.liver_tests import Baselines, Parameters
-from detectors.followup.therapy import Mark, Therapy
 
 RAISED = {
     "alt": "Alanine aminotransferase increased",
@@ -66,7 +66,7 @@ class State(msgspec.Struct, frozen=True):
     `held`: codes that are not told again before that kind of harm begins anew.
     """
 
-    treatment: Therapy = Therapy()
+    treatment: Treatment = Treatment()
     baselines: Baselines = Baselines()
     rises: dict[str, Rise] = {}
     latest: dict[str, Mark] = {}

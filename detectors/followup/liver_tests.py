@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from detectors.followup.therapy import KETAMINE, Mark
+from detectors.followup.beginning import KETAMINE, Mark
 from schemas.followup import Liver
 
 NAMES = {
@@ -43,7 +43,7 @@ class Parameters:
       unverified). Whatever the baseline, ALT or AST over 12.5 counts as it stands once it is 1.5
       times the baseline (500 IU/L at an ULN of 40, Sanyal 2011, doi 10.1002/hep.24376; 1.5 CTCAE).
     - A test not seen raised for `lapse_days` begins anew; `wait_days`, `grace_days`: see
-      `Therapy.untreated`; ours.
+      `Treatment.untreated`; ours.
     """
 
     products: tuple[str, ...] = KETAMINE

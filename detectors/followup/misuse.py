@@ -6,13 +6,13 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from detectors.followup.dispensing import dispensed
-from detectors.followup.dosing import dosed
 from detectors.followup.finding import Finding, Level
-from detectors.followup.markers import Parameters, State, planned, screened
+from detectors.followup.misuse_dispensing import dispensed
+from detectors.followup.misuse_doses import dosed
+from detectors.followup.misuse_evidence import Evidence, level, reasons
+from detectors.followup.misuse_markers import Parameters, State, planned, screened
 from detectors.followup.record import Observed
 from detectors.followup.stream import Stream
-from detectors.followup.weights import Evidence, level, reasons
 from schemas.followup import Dispensing, Dose, Enrolment, MisuseScreen
 
 LEVELS: tuple[Level, ...] = ("note", "finding", "urgent")
@@ -44,7 +44,7 @@ def misuse(
     treatment, unless as much is known and has not faded. Doses in mg, supply in days;
     dispensings with the setting "clinic" put nothing into the patient's hands and count for
     providers alone. Lost and returned doses are those of earlier supplies. Fields that are missing
-    give no marker; products other than the course's (`Therapy.covers`) are passed over.
+    give no marker; products other than the course's (`Treatment.covers`) are passed over.
     Source: see `Parameters`; the model of points is ours.
     Verified against worked examples by hand: `tests/detectors/followup/test_misuse.py`.
 

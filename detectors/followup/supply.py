@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from detectors.followup.therapy import Mark
+from detectors.followup.beginning import Mark
 
 
 class Fill(msgspec.Struct, frozen=True, array_like=True):

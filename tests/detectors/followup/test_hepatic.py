@@ -117,6 +117,7 @@ def test_without_an_early_alp_hys_law_waits_and_the_stopping_level_speaks() -> N
     found = findings(STREAM, [dose(), *records])
     text = next(one.explanation for one in found if one.code == "transaminases_with_bilirubin")
     assert text.endswith("early ALP not known")
+    assert urgent(liver(10, alt=6, bilirubin=2.5), liver(40, alp=1.1))[1:] == [("hys_law", 40)]
     assert urgent(liver(10, alt=6, bilirubin=2.5), liver(41, alp=1.1)) == [
         ("transaminases_with_bilirubin", 10)
     ]
@@ -312,6 +313,8 @@ def test_harm_that_comes_back_after_normal_values_is_told_again() -> None:
         ("hys_law", 100),
         ("transaminases_high", 100),
     ]
+    over = [liver(10, alp=3), liver(20, alp=1), liver(25, ggt=3), liver(26, bilirubin=1)]
+    assert counted(*over) == [("cholestasis", 10)]
     bile = [liver(10, alp=3), liver(60, alp=1), liver(100, alp=3)]
     assert counted(*bile) == [("cholestasis", 10), ("cholestasis", 100)]
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.followup.beginning import KETAMINE
 from detectors.followup.finding import Finding
-from detectors.followup.markers import Parameters
 from detectors.followup.misuse import STREAM
+from detectors.followup.misuse_evidence import level
+from detectors.followup.misuse_markers import Parameters
 from detectors.followup.record import Observed
-from detectors.followup.therapy import KETAMINE
-from detectors.followup.weights import level
 from schemas.vocabulary import data
 from tests.detectors.followup.records import findings, record
 
@@ -348,7 +348,7 @@ def test_bands_of_dast_10_after_the_start_of_treatment() -> None:
     assert of(2) == {}
     assert of(3) == of(5) == {"abuse_scale": 2}
     assert of(6) == of(8) == {"abuse_scale": 4}
-    assert of(9) == {"abuse_scale": 6}
+    assert of(9) == of(10) == {"abuse_scale": 6}
     assert of(11) == {}  # DAST-10 has ten items
 
 
@@ -366,6 +366,7 @@ def test_dependence_counts_from_the_cut_off_of_four() -> None:
     found = findings(STREAM, [dose(0), screen(1, 4, "SDS")])
     assert coded(found) == [("dependence_scale", "finding", 1), ("level_2", "finding", 1)]
     assert found[0].event == "Drug dependence"
+    assert evidence([dose(0), screen(1, 15, "SDS")]) == {"dependence_scale": 4}
     assert evidence([dose(0), screen(1, 16, "SDS")]) == {}  # SDS goes to 15
 
 
@@ -374,6 +375,8 @@ def test_what_a_screen_showed_before_treatment_is_not_new() -> None:
     assert coded(findings(STREAM, [*before, screen(30, 8)])) == [("level_1", "note", 0)]
     found = findings(STREAM, [*before, screen(30, 9)])
     assert coded(found)[1:] == [("abuse_scale", "urgent", 30), ("level_3", "urgent", 30)]
+    # a dose of 0 mg was not given
+    assert evidence([dose(0, 0), screen(5, 6)]) == {"abuse_scale": 1}
     # a course that tells of no dose: from day 29 on the patient is taken as treated
     assert evidence([screen(0, 0), screen(28, 6)]) == {"abuse_scale": 1}
     assert evidence([screen(0, 0), screen(29, 6)]) == {"abuse_scale": 4}

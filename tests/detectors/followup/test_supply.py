@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.followup.beginning import Mark
 from detectors.followup.supply import Fill, Stock, latest, seen, still_matter, with_dose
-from detectors.followup.therapy import Mark
 
 FILLS = st.lists(
     st.tuples(

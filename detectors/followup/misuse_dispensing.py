@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from detectors.followup.markers import (
+from detectors.followup.beginning import Mark
+from detectors.followup.misuse_evidence import Evidence
+from detectors.followup.misuse_markers import (
     HOME,
     Parameters,
     Seen,
@@ -18,8 +20,6 @@ from detectors.followup.markers import (
 )
 from detectors.followup.record import Observed
 from detectors.followup.supply import Fill, Stock, latest, seen, still_matter
-from detectors.followup.therapy import Mark
-from detectors.followup.weights import Evidence
 from schemas.followup import Dispensing
 
 

@@ -19,7 +19,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     name: str = ""
 
 
-class Therapy(msgspec.Struct, frozen=True, array_like=True):
+class Treatment(msgspec.Struct, frozen=True, array_like=True):
     """The first day of a course, the first day of treatment (0: none yet), the planned product.
 
     Treatment begins with the first dose above 0 mg, or the first dispensing, of a product of the
@@ -33,23 +33,23 @@ class Therapy(msgspec.Struct, frozen=True, array_like=True):
     def covers(self, product: str, products: tuple[str, ...]) -> bool:
         """Whether a product is one of this course, and not something taken beside it.
 
-        >>> Therapy(product="tiletamine").covers("tiletamine", KETAMINE)
+        >>> Treatment(product="tiletamine").covers("tiletamine", KETAMINE)
         True
-        >>> Therapy(product="ketamine").covers("sertraline", KETAMINE)
+        >>> Treatment(product="ketamine").covers("sertraline", KETAMINE)
         False
         """
         return product in products or (product != "" and product == self.product)
 
-    def after(self, observed: Observed, products: tuple[str, ...]) -> Therapy:
+    def after(self, observed: Observed, products: tuple[str, ...]) -> Treatment:
         """What is known of it after one more record."""
         record = observed.record
         entry = self.entry or observed.day
         if isinstance(record, Enrolment):
-            return Therapy(entry, self.start, observed.product)
+            return Treatment(entry, self.start, observed.product)
         given = isinstance(record, Dispensing) or (isinstance(record, Dose) and record.dose_mg > 0)
         if given and not self.start and self.covers(observed.product, products):
-            return Therapy(entry, observed.day, self.product)
-        return Therapy(entry, self.start, self.product)
+            return Treatment(entry, observed.day, self.product)
+        return Treatment(entry, self.start, self.product)
 
     def untreated(self, day: int, grace_days: int, wait_days: int) -> bool:
         """Whether a value of this day is one from before treatment.
@@ -58,7 +58,7 @@ class Therapy(msgspec.Struct, frozen=True, array_like=True):
         is taken as treated from `wait_days` after its first record, since missing doses must not
         turn every later value into a baseline.
 
-        >>> known, silent = Therapy(entry=100, start=110), Therapy(entry=100)
+        >>> known, silent = Treatment(entry=100, start=110), Treatment(entry=100)
         >>> [known.untreated(day, 1, 28) for day in (111, 112)]
         [True, False]
         >>> [silent.untreated(day, 1, 28) for day in (128, 129)]

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from detectors.followup.beginning import KETAMINE, Mark, Treatment
+from detectors.followup.misuse_evidence import Evidence, Fading
 from detectors.followup.record import Observed
 from detectors.followup.supply import Fill, Stock
-from detectors.followup.therapy import KETAMINE, Mark, Therapy
-from detectors.followup.weights import Evidence, Fading
 from schemas.followup import Enrolment, MisuseScreen
 
 HOME = ("home", "telehealth")
@@ -122,7 +122,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
 class State(msgspec.Struct, frozen=True):
     """What later records are held against; nothing older than the window of its rule."""
 
-    treatment: Therapy = Therapy()
+    treatment: Treatment = Treatment()
     plan: Plan = Plan()
     lowest: dict[str, tuple[Mark, ...]] = {}
     days: tuple[Mark, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.followup.weights import Evidence, Fading
+from detectors.followup.misuse_evidence import Evidence, Fading
 
 FADING = Fading(90, 180)
 EVIDENCE = st.lists(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from detectors.followup.markers import (
+from detectors.followup.beginning import Mark
+from detectors.followup.misuse_evidence import Evidence
+from detectors.followup.misuse_markers import (
     HOME,
     Parameters,
     Seen,
@@ -15,8 +17,6 @@ from detectors.followup.markers import (
 )
 from detectors.followup.record import Observed
 from detectors.followup.supply import with_dose
-from detectors.followup.therapy import Mark
-from detectors.followup.weights import Evidence
 from schemas.followup import Dose
 
 

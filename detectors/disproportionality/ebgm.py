@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, gammainc, gammaincinv, gammaln
 
-from detectors.disproportionality.gps import Fit, Prior, fit, log_mass
-from detectors.disproportionality.ic import distinct
+from detectors.disproportionality.gps import Fit, Prior, fit
 from detectors.disproportionality.method import Columns, Floats, Integers, Method, floats
+from detectors.disproportionality.posterior import Posterior
 from detectors.disproportionality.rrr import expected
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
-
-STEPS = 100
-# a Newton step of this size leaves an error of about its square
-LAST_STEP = 1e-8
 
 
 class EBGM(NamedTuple):
@@ -50,74 +45,11 @@ def ebgm(n: npt.ArrayLike, expected: npt.ArrayLike, prior: Prior, level: float =
     shape = np.broadcast_shapes(np.shape(n), np.shape(expected))
     count = np.broadcast_to(np.asarray(n, dtype=np.int64), shape).ravel()
     spread = np.broadcast_to(floats(expected), shape).ravel()
-    values, row = distinct(count)
-    first, second = (
-        _Component(values, row, spread, alpha, beta)
-        for alpha, beta in ((prior.alpha1, prior.beta1), (prior.alpha2, prior.beta2))
-    )
-    odds = np.log1p(-prior.p) - np.log(prior.p) + second.log_mass - first.log_mass
-    weight = 1 / (1 + np.exp(np.clip(odds, -700, 700)))
-    mean = weight * first.log_mean + (1 - weight) * second.log_mean
+    posterior = Posterior(count, spread, prior)
     tail = (1 - level) / 2
-    result = (
-        np.exp(mean),
-        _quantile(weight, first, second, tail),
-        _quantile(weight, first, second, 1 - tail),
-        weight,
-    )
+    lower, upper = posterior.log_quantiles((tail, 1 - tail))
+    result = np.exp(posterior.log_mean), np.exp(lower), np.exp(upper), posterior.weight
     return EBGM(*(values.reshape(shape) for values in result))
-
-
-class _Component:
-    """One gamma of the posterior; what depends on n alone is computed once for each n."""
-
-    def __init__(
-        self,
-        values: Floats,
-        row: npt.NDArray[np.int64],
-        expected: Floats,
-        alpha: float,
-        beta: float,
-    ) -> None:
-        self.values, self.row = alpha + values, row
-        self.shape, self.rate = self.values[row], beta + expected
-        self.log_mass = log_mass(values, row, expected, alpha, beta)
-        self.log_mean = digamma(self.values)[row] - np.log(self.rate)
-        self.log_gamma = gammaln(self.values)[row]
-
-    def log_quantile(self, p: float) -> Floats:
-        """Where its distribution function is p, on the log scale."""
-        quantile: Floats = np.log(gammaincinv(self.values, p))[self.row] - np.log(self.rate)
-        return quantile
-
-
-def _quantile(weight: Floats, first: _Component, second: _Component, p: float) -> Floats:
-    """Newton's method on the log scale, kept between the quantiles of the two components.
-
-    The bracket costs next to nothing: a component's quantile is a function of n over its rate.
-    """
-    q1, q2 = first.log_quantile(p), second.log_quantile(p)
-    low, high = np.minimum(q1, q2), np.maximum(q1, q2)
-    x = weight * q1 + (1 - weight) * q2
-    left = np.flatnonzero(high > low)
-    for _ in range(STEPS):
-        if not left.size:
-            break
-        w, at = weight[left], x[left]
-        value, slope = np.full(len(left), -p), np.zeros(len(left))
-        for part, share in ((first, w), (second, 1 - w)):
-            shape, scaled = part.shape[left], part.rate[left] * np.exp(at)
-            value += share * gammainc(shape, scaled)
-            slope += share * np.exp(shape * np.log(scaled) - scaled - part.log_gamma[left])
-        below = value < 0
-        low[left], high[left] = np.where(below, at, low[left]), np.where(below, high[left], at)
-        step = np.divide(value, slope, out=np.full_like(value, np.inf), where=slope > 0)
-        inside = (at - step >= low[left]) & (at - step <= high[left])
-        new = np.where(inside, at - step, (low[left] + high[left]) / 2)
-        x[left] = new
-        left = left[~inside | (np.abs(step) > LAST_STEP)]
-    out: Floats = np.exp(x)
-    return out
 
 
 def all_cells(table: PairTable) -> tuple[Integers, Floats, Floats]:

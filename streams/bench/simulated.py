@@ -19,6 +19,8 @@ from detectors.sequential import (
     edetector,
     eprocess,
     eprocess_background,
+    maxsprt_binomial,
+    maxsprt_conditional,
     maxsprt_poisson,
     two_sample,
     two_sample_late,
@@ -32,6 +34,8 @@ BAR = float(np.log(1 / ALPHA))
 EXPECTED, PRODUCT, COMPARATORS = 0.3, 20.0, 2_000.0
 # events that the background was estimated from, before the first week
 COUNTED = 100.0
+# matched controls of each exposed
+CONTROLS = 3
 # a known reaction: reports a week, and weeks of the past
 KNOWN, PAST = 1.2, 52
 # the prior of GPS, as DuMouchel's first example has it; a fit needs a whole table
@@ -50,9 +54,12 @@ class Counts(NamedTuple):
     other_comparator: Floats
     background: float
     counted: Floats
+    n_control: Floats
 
 
+# counts, margin, bar; and of a test that has its own bar counts and margin
 Firing = Callable[[Counts, float, float], Floats]
+Test = Callable[[Counts, float], Floats]
 
 
 def simulate(
@@ -78,6 +85,7 @@ def simulate(
         rng.poisson((1 - share) * COMPARATORS, shape).astype(float),
         background,
         rng.poisson(background * COUNTED, runs).astype(float),
+        rng.poisson(background * CONTROLS * EXPECTED, shape).astype(float),
     )
 
 
@@ -198,30 +206,71 @@ def counted_once(
     return out
 
 
-def doubled(rng: np.random.Generator, ratio: float, runs: int, weeks: int = 104) -> Floats:
+def doubled(
+    rng: np.random.Generator,
+    ratio: float,
+    runs: int,
+    weeks: int = 104,
+    margin: float = change.DEFAULT.margin,
+) -> Floats:
     """First week of the change test of a known reaction's rate, now `ratio` times its past."""
     counted = rng.poisson(KNOWN * PAST, runs).astype(float)
     total = np.cumsum(rng.poisson(ratio * KNOWN, (weeks, runs)).astype(float), axis=0)
     exposure = np.arange(1.0, weeks + 1)
-    return counted_once(total, exposure, counted, PAST, margin=change.DEFAULT.margin, bar=BAR)
+    return counted_once(total, exposure, counted, PAST, margin=margin, bar=BAR)
 
 
-def of_maxsprt(counts: Counts) -> Floats:
-    """First week of the Poisson maxSPRT, whose null is a ratio of 1 and background known."""
-    expected = np.arange(1.0, len(counts.n) + 1)[:, None] * EXPECTED
-    limit = _limit(len(counts.n))
-    taken = maxsprt_poisson.maxsprt_poisson(
-        np.cumsum(counts.n, axis=0), expected * counts.background
-    )
-    return first(taken >= limit)
+def of_maxsprt(counts: Counts, margin: float) -> Floats:
+    """First week of the Poisson maxSPRT, which would look all the time, background known."""
+    weeks, runs = counts.n.shape
+    looks = maxsprt_poisson.Look(counts.n, np.full_like(counts.n, EXPECTED * counts.background))
+    # it ends with the weeks, whatever the background is taken for
+    ends = maxsprt_poisson.Reference(np.full(runs, weeks * EXPECTED * counts.background))
+    found = maxsprt_poisson.batch(ends, looks, maxsprt_poisson.Parameters(margin, ALPHA))
+    return first(found.signal > 0)
+
+
+def of_weekly(counts: Counts, margin: float) -> Floats:
+    """First week of the Poisson maxSPRT that looks each week and no more, background known."""
+    total = np.cumsum(counts.n, axis=0)
+    taken = margin * EXPECTED * counts.background
+    return first(total >= _fewest(len(total), taken)[:, None])
 
 
 @lru_cache
-def _limit(weeks: int) -> float:
-    value = maxsprt_poisson.critical_value(weeks * EXPECTED, ALPHA).critical_value
-    if value is None:
-        raise ValueError(f"no critical value for {weeks} weeks")
-    return value
+def _fewest(weeks: int, a_week: float) -> npt.NDArray[np.int64]:
+    looks = np.arange(1, weeks + 1) * a_week
+    return maxsprt_poisson.critical_value_at_looks(looks, ALPHA)[1]
+
+
+def of_conditional(counts: Counts, margin: float) -> Floats:
+    """First week of the conditional maxSPRT, whose background was counted once."""
+    weeks, runs = counts.n.shape
+    one = np.ones(runs)
+    ends = maxsprt_conditional.Reference(counts.counted, COUNTED * one, weeks * EXPECTED * one)
+    looks = maxsprt_conditional.Look(counts.n, np.full_like(counts.n, EXPECTED))
+    found = maxsprt_conditional.batch(ends, looks, maxsprt_conditional.Parameters(margin, ALPHA))
+    return first(found.signal > 0)
+
+
+def of_binomial(counts: Counts, margin: float) -> Floats:
+    """First week of the binomial maxSPRT, three matched controls to each exposed."""
+    weeks, runs = counts.n.shape
+    one = np.ones(runs)
+    events = np.floor(weeks * EXPECTED * (1 + CONTROLS))
+    ends = maxsprt_binomial.Reference(events * one, CONTROLS * one)
+    looks = maxsprt_binomial.Look(counts.n, counts.n_control)
+    found = maxsprt_binomial.batch(ends, looks, maxsprt_binomial.Parameters(margin, ALPHA))
+    return first(found.signal > 0)
+
+
+# those that end at a horizon, their alpha spent by then
+TESTS: dict[str, Test] = {
+    "maxsprt": of_maxsprt,
+    "maxsprt_weekly": of_weekly,
+    "maxsprt_conditional": of_conditional,
+    "maxsprt_binomial": of_binomial,
+}
 
 
 def of_cusum(counts: Counts) -> Floats:

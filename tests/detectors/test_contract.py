@@ -99,7 +99,7 @@ def test_every_method_is_registered_once() -> None:
 def test_no_module_of_a_method_is_without_a_registration() -> None:
     """What is left over holds no detector: types, parts that several share, a prior's fit."""
     helpers = {
-        disproportionality: {"gps", "method", "table"},
+        disproportionality: {"cells", "gps", "method", "posterior", "table"},
         sequential: {"conditional", "family", "limits", "maxsprt", "method", "mixture", "silence",
                      "special"},
     }  # fmt: skip

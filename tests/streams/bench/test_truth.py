@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from detectors.sequential import change, eprocess_background
-from streams.bench import simulated, truth
+from streams.bench import families, shares, simulated, truth
 from streams.bench.rows import Row
-from streams.bench.simulated import BAR, CONFIRMING, Counts, first
+from streams.bench.simulated import BAR, CONFIRMING, TESTS, Counts, first
 from streams.cli.bench import command
 
 RUNS = 200
@@ -78,7 +78,7 @@ def test_a_known_reaction_is_judged_as_the_change_test_has_it() -> None:
 
 def test_a_share_is_given_with_its_interval_and_judged_by_its_lower_limit() -> None:
     fired = np.arange(200) < 17
-    row = truth.ever("some", 1.25, fired, 0.05)
+    row = shares.ever("some", 1.25, fired, 0.05)
     assert (row.name, row.value, row.met) == ("some_ever_x1.25", 0.085, True)
     # by the binomial law: 17 or more of 200 has a probability of 0.005 at the lower end
     assert row.spread is not None
@@ -86,13 +86,13 @@ def test_a_share_is_given_with_its_interval_and_judged_by_its_lower_limit() -> N
     rng = np.random.default_rng(1)
     assert (rng.binomial(200, low, 200_000) >= 17).mean() == pytest.approx(0.005, abs=1e-3)
     assert (rng.binomial(200, high, 200_000) <= 17).mean() == pytest.approx(0.005, abs=1e-3)
-    assert low < truth.lower_limit(17, 200) < 0.05
-    assert truth.ever("some", 1.3, fired, None).goal is None
+    assert low < shares.lower_limit(17, 200) < 0.05
+    assert shares.ever("some", 1.3, fired, None).goal is None
 
 
 def test_one_that_cries_wolf_misses_its_goal_and_a_silent_one_its_floor() -> None:
-    assert truth.ever("wolf", 1.0, np.ones(200, dtype=bool), 0.05).met is False
-    silent = truth.found("mute", 3.0, np.full(200, np.inf), truth.FLOOR)
+    assert shares.ever("wolf", 1.0, np.ones(200, dtype=bool), 0.05).met is False
+    silent = shares.found("mute", 3.0, np.full(200, np.inf), families.FLOOR)
     assert [(row.name, row.value, row.met) for row in silent] == [("mute_found_x3", 0.0, False)]
 
 
@@ -104,16 +104,17 @@ def test_a_method_that_cries_wolf_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_weeks_are_of_all_runs_and_not_told_where_most_are_silent() -> None:
-    rows = named(truth.found("some", 2.0, np.array([4.0, 6.0, 9.0, np.inf])))
+    rows = named(shares.found("some", 2.0, np.array([4.0, 6.0, 9.0, np.inf])))
     assert rows["some_found_x2"].value == 0.75
     assert rows["some_weeks_x2"].value == 9.0
     assert rows["some_weeks_x2"].spread is None
-    assert len(truth.found("some", 2.0, np.array([4.0, np.inf, np.inf]))) == 1
+    assert len(shares.found("some", 2.0, np.array([4.0, np.inf, np.inf]))) == 1
 
 
 def test_rules_fire_more_often_than_methods_that_hold_alpha() -> None:
     rows = named(truth.at_ratio(1, 1.25, RUNS))
-    for name, kind in truth.BACKGROUND.items():
+    for name in CONFIRMING:
+        kind = truth.BACKGROUND[name]
         row = rows[f"{name}_{kind}_ever_x1.25"]
         assert row.met
         assert row.value <= rows[f"{name}_{kind}_no_margin_ever_x1.25"].value
@@ -136,15 +137,18 @@ def test_runs_that_fired_before_the_harm_are_no_detections() -> None:
 
 
 def test_e_bh_on_running_maxima_breaks_its_promise_and_the_latched_list_keeps_it() -> None:
-    rows = named(truth.counterexample(1, 20_000))
+    rows = named(families.counterexample(1, 20_000))
     broken, kept = rows["counterexample_e_bh_on_maxima"], rows["counterexample_by"]
-    assert truth.lower_limit(round(broken.value * 20_000), 20_000) > 0.2
+    assert broken.met is True
+    assert shares.lower_limit(round(broken.value * 20_000), 20_000) > 0.2
     assert broken.value == pytest.approx(0.25, abs=0.01)
     assert kept.met is True
 
 
 def test_a_family_is_listed_after_correction() -> None:
-    share, wrong = truth.family(1, 4)
+    share, wrong, maxima = families.family(1, 4)
+    assert maxima.goal is None
+    assert wrong.value <= maxima.value < 0.05
     assert share.met
     assert wrong.met
     assert share.value > 0.5
@@ -152,8 +156,8 @@ def test_a_family_is_listed_after_correction() -> None:
 
 def test_the_table_has_a_column_for_each_ratio_and_names_what_was_missed() -> None:
     rows = [
-        truth.ever("wolf", 1.0, np.ones(200, dtype=bool), 0.05),
-        truth.ever("wolf", 1.3, np.zeros(200, dtype=bool), None),
+        shares.ever("wolf", 1.0, np.ones(200, dtype=bool), 0.05),
+        shares.ever("wolf", 1.3, np.zeros(200, dtype=bool), None),
         Row("other", 1.0, "x"),
     ]
     lines = truth.table(rows).splitlines()
@@ -173,3 +177,43 @@ def test_the_command_prints_rows_and_exits_1_where_a_goal_is_missed(
     done = CliRunner().invoke(command, ["truth", "--seed", "2"], standalone_mode=False)
     assert done.return_value == 1
     assert "1 goals met" in done.output
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_a_test_with_an_end_holds_its_alpha_up_to_its_margin_and_finds_harm(name: str) -> None:
+    for ratio, margin in ((1.0, 1.0), (1.25, 1.25)):
+        fired = np.isfinite(TESTS[name](at(ratio), margin))
+        assert shares.lower_limit(int(fired.sum()), len(fired)) <= 0.05
+    plain, wide = (TESTS[name](at(3.0), margin) for margin in (1.0, 1.25))
+    assert np.isfinite(wide).mean() > 0.8
+    assert (plain <= wide).mean() > 0.95
+
+
+def test_a_test_as_published_promises_nothing_beyond_a_ratio_of_one() -> None:
+    rows = named(truth.at_ratio(1, 1.1, 60))
+    for name in TESTS:
+        label = f"{name}_{truth.BACKGROUND[name]}"
+        assert rows[f"{label}_ever_x1.1"].met is None
+        assert rows[f"{label}_margin_ever_x1.1"].met is True
+
+
+def test_weekly_looks_fire_no_later_than_a_test_that_would_look_all_the_time() -> None:
+    counts = at(2.0)
+    assert (TESTS["maxsprt_weekly"](counts, 1.0) <= TESTS["maxsprt"](counts, 1.0)).all()
+
+
+def test_what_a_null_without_a_margin_does_stands_beside() -> None:
+    for ratio, what in ((1.3, "ever"), (2.0, "found")):
+        for background, off in truth.OFF.items():
+            rows = named(truth.at_ratio(1, ratio, 60, background))
+            for name in CONFIRMING:
+                stem = f"{name}_{truth.BACKGROUND[name]}{off}"
+                beside = rows[f"{stem}_no_margin_{what}_x{ratio:g}"]
+                assert beside.value >= rows[f"{stem}_{what}_x{ratio:g}"].value
+    change = named(truth.known_reaction(1, 60))
+    assert change["change_no_margin_ever_x1.3"].value >= change["change_ever_x1.3"].value
+
+
+def test_late_harm_is_looked_for_by_rules_too() -> None:
+    rows = named(truth.late(1, 3.0, 60, 0))
+    assert {"rule_ic025_begin0_found_x3", "maxsprt_weekly_margin_begin0_found_x3"} <= set(rows)

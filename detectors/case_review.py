@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from schemas.envelope import Change
 from schemas.vocabulary.listed import Listed
 
 Pair = tuple[str, str, str]
+_NONE: frozenset[Pair] = frozenset()
 
 
 class Rule(NamedTuple):
@@ -95,12 +96,13 @@ def reviewed(change: Change, lists: Lists) -> tuple[Held, ...]:
     designated_event Coma 730001
     fatal_unlisted Nausea 730004
     """
-    if change.status == "nullified":
-        return ()
-    found = []
+    found: list[Held] = []
     for product in change.products:
-        if product.role not in COUNTED or product.name not in lists.watched:
+        # the most are not watched
+        if product.name not in lists.watched or product.role not in COUNTED:
             continue
+        if change.status == "nullified":
+            break
         for event in change.events:
             if event.name in lists.left_out:
                 continue
@@ -135,11 +137,11 @@ class Reviews:
         self._held: dict[int, tuple[Held, ...]] = {}
         self._days: dict[tuple[str, Pair], dict[int, int]] = {}
 
-    def apply(self, case_id: int, held: tuple[Held, ...]) -> set[Pair]:
+    def apply(self, case_id: int, held: tuple[Held, ...]) -> Set[Pair]:
         """Put what a case satisfies now in the place of what it did; the pairs that this moves."""
         before = self._held.get(case_id, ())
         if held == before:
-            return set()
+            return _NONE
         for one in before:
             days = self._days[one.rule, one.pair]
             del days[case_id]

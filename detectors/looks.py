@@ -17,6 +17,7 @@ Key = tuple[str, str]
 Place = tuple[str, int]
 
 ALL = ""
+_TOTAL = (ALL, ALL)
 # a whole day without a record of it ends an import that did not say that it had ended
 SILENT = 86_400.0
 
@@ -62,9 +63,9 @@ def entries(content: CaseContent, earlier: Sequence[Names] = ()) -> list[Entry]:
     """
     days = {name: day for name, day in content.products if base(name) == name}
     if not earlier:
-        names = [*days.values(), *(day for _, day in content.events)]
-        events = tuple(event for event, _ in content.events)
-        return [Entry(tuple(days), events, max(names, default=0))]
+        terms = dict(content.events)
+        latest = max(max(days.values(), default=0), max(terms.values(), default=0))
+        return [Entry(tuple(days), tuple(terms), latest)]
     held = [one for one in earlier if one.dataset == content.dataset]
     news: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for event, day in content.events:
@@ -94,12 +95,6 @@ class Look:
     imported_at: float | None = None
     changed: set[Key] = field(default_factory=set)
     moved: bool = True
-
-    def add(self, product: str, event: str, n: int = 1) -> None:
-        """Count something more."""
-        key = (product, event)
-        self.counts[key] = self.counts.get(key, 0) + n
-        self.changed.add(key)
 
 
 class Looks:
@@ -134,20 +129,45 @@ class Looks:
         told_apart = self._told_apart.get(dataset)
         if told_apart is None:
             return
-        look = self.look(dataset, day)
-        own = [product for product in products if product in told_apart[0]]
-        add = look.add
-        add(ALL, ALL)
-        for product in own:
-            add(product, ALL)
-        for event in events:
-            if event in told_apart[1]:
-                add(ALL, event)
-                for product in own:
-                    add(product, event)
+        look = self.open.get((dataset, day)) or self.look(dataset, day)
+        counts, changed = look.counts, look.changed
+        counts[_TOTAL] = counts.get(_TOTAL, 0) + 1
+        changed.add(_TOTAL)
+        own = told_apart[0].intersection(products)
+        terms = told_apart[1].intersection(events)
+        if own or terms:
+            keys = [(product, ALL) for product in own] + [(ALL, event) for event in terms]
+            keys += [(product, event) for product in own for event in terms]
+            for key in keys:
+                counts[key] = counts.get(key, 0) + 1
+            changed.update(keys)
         if imported_at is not None and imported_at > (look.imported_at or 0.0):
             look.imported_at = imported_at
             look.moved = True
+
+    def enter(
+        self,
+        content: CaseContent,
+        earlier: Sequence[Names] = (),
+        *,
+        pushed: int | None = None,
+        imported_at: float | None = None,
+    ) -> None:
+        """Count what a revision of a case brings (see `entries`), on the day it became known.
+
+        `pushed`: the day on which it was taken; without one, the data's own. `imported_at`: when
+        the record of an import was taken.
+        """
+        if earlier:
+            for products, events, day in entries(content, earlier):
+                known = day if pushed is None else pushed
+                self.report(content.dataset, products, events, known, imported_at)
+            return
+        # the most there are: as `entries` has it, without the detour
+        own, terms = dict(content.products), dict(content.events)
+        if pushed is None:
+            pushed = max(max(own.values(), default=0), max(terms.values(), default=0))
+        self.report(content.dataset, own, terms, pushed, imported_at)
 
     def look(self, dataset: str, day: int) -> Look:
         """The look of a day, or the first open one after it; made where it is not there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from detectors.casebook import CaseContent
 from detectors.coding import content
-from detectors.looks import Looks, Names, entries
+from detectors.looks import Looks, Names
 from schemas.envelope import IMPORT_ENDED, Change, decode_change
 from streams.agents.moment import ordinal
 from streams.store import tables
@@ -46,7 +46,7 @@ class Earlier:
 
 
 def enter(
-    looks: Looks, change: Change, counted: CaseContent | None, earlier: Iterable[Names]
+    looks: Looks, change: Change, counted: CaseContent | None, earlier: Sequence[Names]
 ) -> None:
     """Let a revision enter the look of the day on which it became known.
 
@@ -54,17 +54,14 @@ def enter(
     """
     if counted is None:
         return
-    pushed = change.origin == "push"
-    taken = ordinal(change.taken_at)
-    for entry in entries(counted, tuple(earlier)):
-        day = taken if pushed else entry.day or taken
-        looks.report(
-            counted.dataset,
-            entry.products,
-            entry.events,
-            day,
-            None if pushed else change.taken_at,
-        )
+    imported = change.origin != "push"
+    dated = imported and (counted.products or counted.events)
+    looks.enter(
+        counted,
+        earlier,
+        pushed=None if dated else ordinal(change.taken_at),
+        imported_at=change.taken_at if imported else None,
+    )
 
 
 def recount(connection: Connection, looks: Looks) -> list[Closed]:

@@ -26,7 +26,8 @@ class Review:
 
     def take(self, change: Change) -> None:
         """Look at a case as it is now."""
-        self._moved |= self._reviews.apply(change.case_id, reviewed(change, self._lists))
+        if moved := self._reviews.apply(change.case_id, reviewed(change, self._lists)):
+            self._moved |= moved
 
     def begin(self) -> None:
         """Look at everything once: the lists may be others than when it was said."""

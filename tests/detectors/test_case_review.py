@@ -117,7 +117,8 @@ def test_counts_follow_from_the_newest_versions_in_any_order_of_cases(
 ) -> None:
     """Each case goes through its versions, the cases in any mixture: as the last ones alone."""
     waiting = {case: list(listed) for case, listed in versions.items()}
-    reviews, moved = Reviews(), set()
+    reviews = Reviews()
+    moved: set[tuple[str, str, str]] = set()
     while waiting:
         case = chance.choice(sorted(waiting))
         one = waiting[case].pop(0)

@@ -154,3 +154,18 @@ def test_a_dataset_that_is_not_looked_at_has_no_look(dataset: str) -> None:
     looks = Looks(TOLD)
     looks.report(dataset, ("A",), ("x",), 3)
     assert looks.open == {}
+
+
+@given(st.lists(CONTENTS, min_size=1, max_size=6), st.none() | st.integers(1, 5))
+def test_what_enters_is_what_the_entries_say(
+    cases: list[list[CaseContent]], pushed: int | None
+) -> None:
+    straight, written_out = Looks(TOLD), Looks(TOLD)
+    for revisions in cases:
+        for i in range(len(revisions)):
+            earlier = [Names.of(one) for one in revisions[:i]]
+            straight.enter(revisions[i], earlier, pushed=pushed, imported_at=7.0)
+            for entry in entries(revisions[i], earlier):
+                day = entry.day if pushed is None else pushed
+                written_out.report("d", entry.products, entry.events, day, 7.0)
+    assert straight.open == written_out.open

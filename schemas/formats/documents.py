@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from schemas.errors import Fault
-from schemas.formats.json_file import elements
-from schemas.formats.lines import head, lines, opened
+from schemas.formats.json_file import elements, elements_of
+from schemas.formats.lines import Readable, head, lines, opened
 from schemas.formats.source import TOO_LONG
 from schemas.record import MAX_BYTES
 
 _BOM = b"\xef\xbb\xbf"
+HEAD = 1 << 16
 
 
 class _Answer(msgspec.Struct):
@@ -27,27 +29,46 @@ def documents(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     if by_line(path):
         with opened(path) as file:
-            for number, line in lines(file):
-                raw = line.removeprefix(_BOM) if number == 1 else line
-                raw = raw if len(raw) > MAX_BYTES else raw.strip()
-                if raw:
-                    yield number, raw
-        return
-    found = elements(path)
-    if len(found) == 1:
-        try:
-            answer = msgspec.json.decode(found[0], type=_Answer)
-            found = [bytes(raw) for raw in answer.results]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-    yield from enumerate(found, 1)
+            yield from _lines(file)
+    else:
+        yield from enumerate(_results(elements(path)), 1)
+
+
+def documents_of(content: bytes, name: Path) -> Iterator[tuple[int, bytes]]:
+    """The same of bytes that are not in a file."""
+    if _is_by_line(content[:HEAD]):
+        yield from _lines(io.BytesIO(content))
+    else:
+        yield from enumerate(_results(elements_of(content, name)), 1)
 
 
 def by_line(path: Path) -> bool:
     """Whether the first line is a whole object and more lines follow."""
-    text = head(path).removeprefix(_BOM).lstrip()
-    first, _, rest = text.partition(b"\n")
+    return _is_by_line(head(path, HEAD))
+
+
+def _is_by_line(beginning: bytes) -> bool:
+    first, _, rest = beginning.removeprefix(_BOM).lstrip().partition(b"\n")
     return bool(rest.strip()) and isinstance(decoded(first), dict)
+
+
+def _lines(file: Readable) -> Iterator[tuple[int, bytes]]:
+    for number, line in lines(file):
+        raw = line.removeprefix(_BOM) if number == 1 else line
+        raw = raw if len(raw) > MAX_BYTES else raw.strip()
+        if raw:
+            yield number, raw
+
+
+def _results(found: list[bytes]) -> list[bytes]:
+    """Those of an answer where there is one document and it is one."""
+    if len(found) != 1:
+        return found
+    try:
+        answer = msgspec.json.decode(found[0], type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return found
+    return [bytes(raw) for raw in answer.results]
 
 
 def check(path: Path) -> None:

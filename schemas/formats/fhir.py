@@ -13,7 +13,7 @@ was read for a record is its events and, of what they refer to, the fields that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from schemas.record import report_of
 
 KEY = "resourceType"
 AT_ONCE = 20_000
+Documents = Callable[[], Iterable[tuple[int, bytes]]]
 
 _BESIDE = ("MedicationAdministration", "MedicationStatement", "MedicationUsage", "Immunization")
 _LAST = ("Medication", "Substance", "Patient", "Condition", "Observation")
@@ -81,16 +82,30 @@ class _Events:
 
 def records(source: Source) -> Iterator[SourceRecord]:
     """The records of the file, in the order of the first event of each."""
+    beside = []
+    if by_line(source.path) and source.path.name.startswith("AdverseEvent"):
+        for name in (*_BESIDE, *_LAST):
+            beside += sorted(source.path.parent.glob(f"{name}*.ndjson*"))
+    yield from records_of(source, lambda: documents(source.path), beside)
+
+
+def records_of(
+    source: Source, found: Documents, beside: Sequence[Path] = ()
+) -> Iterator[SourceRecord]:
+    """The records of documents, which are read more than once, and of the files beside them."""
     keys: dict[str, int] = {}
     needed: set[str] = set()
-    for place, raw, resource in _resources(source.path):
+    for place, raw, resource in _resources(found()):
         if isinstance(resource, dict) and resource.get(KEY) == "AdverseEvent":
             keys.setdefault(_key(place, resource), len(keys))
             needed.update(_references(raw))
-    index = _index(source.path, needed)
+    index: dict[str, dict[str, Any]] = {}
+    # twice: an administration refers to a medication, which may come before it
+    for again in (found(), found(), *(documents(path) for path in beside)):
+        _add_to(index, again, needed)
     for start in range(0, max(1, len(keys)), AT_ONCE):
         cases: dict[str, _Events] = {}
-        for place, raw, resource in _resources(source.path):
+        for place, raw, resource in _resources(found()):
             where = source.where(place)
             if not isinstance(resource, dict):
                 if start == 0:
@@ -105,9 +120,9 @@ def records(source: Source) -> Iterator[SourceRecord]:
             yield _record(source, key, events, index)
 
 
-def _resources(path: Path) -> Iterator[tuple[int, bytes, object]]:
+def _resources(found: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, object]]:
     """Place, bytes and content of each resource, those in bundles too; or a `Fault`."""
-    for place, raw in documents(path):
+    for place, raw in found:
         try:
             bundle = msgspec.json.decode(raw, type=_Bundle)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -143,24 +158,19 @@ def _target(reference: str) -> str:
     return "/".join(parts[-2:])
 
 
-def _index(path: Path, needed: set[str]) -> dict[str, dict[str, Any]]:
-    """What events refer to, directly or through an administration, by `Type/id` and by URL."""
-    index: dict[str, dict[str, Any]] = {}
-    beside = [path, path]
-    if by_line(path) and path.name.startswith("AdverseEvent"):
-        for name in (*_BESIDE, *_LAST):
-            beside += sorted(path.parent.glob(f"{name}*.ndjson*"))
-    for file in beside:
-        for _, raw, resource in _resources(file):
-            if not isinstance(resource, dict) or resource.get(KEY) not in (*_BESIDE, *_LAST):
-                continue
-            names = {f"{resource[KEY]}/{resource.get('id')}", str(resource.get("fullUrl"))}
-            if wanted := names & needed:
-                allowed = _OF_PATIENT if resource[KEY] == "Patient" else _OF_OTHERS
-                kept = {k: v for k, v in resource.items() if k in allowed}
-                index.update(dict.fromkeys(wanted, kept))
-                needed.update(_references(raw))
-    return index
+def _add_to(
+    index: dict[str, dict[str, Any]], found: Iterable[tuple[int, bytes]], needed: set[str]
+) -> None:
+    """Add what is referred to, by `Type/id` and by URL, and note what that refers to."""
+    for _, raw, resource in _resources(found):
+        if not isinstance(resource, dict) or resource.get(KEY) not in (*_BESIDE, *_LAST):
+            continue
+        names = {f"{resource[KEY]}/{resource.get('id')}", str(resource.get("fullUrl"))}
+        if wanted := names & needed:
+            allowed = _OF_PATIENT if resource[KEY] == "Patient" else _OF_OTHERS
+            kept = {k: v for k, v in resource.items() if k in allowed}
+            index.update(dict.fromkeys(wanted, kept))
+            needed.update(_references(raw))
 
 
 def _record(

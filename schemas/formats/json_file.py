@@ -27,7 +27,12 @@ def records(source: Source) -> Iterator[SourceRecord]:
 def elements(path: Path) -> list[bytes]:
     """The JSON of each record; `InputError` ("malformed_json") where the file is none."""
     with opened(path) as file:
-        content = file.read().removeprefix(_BOM).strip()
+        return elements_of(file.read(), path)
+
+
+def elements_of(content: bytes, path: Path) -> list[bytes]:
+    """The same of bytes that have been read; `path` is what they are called."""
+    content = content.removeprefix(_BOM).strip()
     try:
         if content.startswith(b"["):
             return [bytes(raw) for raw in msgspec.json.decode(content, type=list[msgspec.Raw])]

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.envelope import VERSION, Entry, Envelope, decode_entry, encode, split
 from schemas.errors import RecordError
-from schemas.record import check
+from schemas.formats.received import judged
 from streams.log.base import Log, Message
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -52,7 +52,7 @@ def _entry(sealer: Sealer, row: Any) -> Entry:
         return msgspec.structs.replace(decode_entry(row.entry), **common)
     taken_at = datetime.fromtimestamp(row.taken_at, UTC)
     try:
-        found = check(
+        found = judged(
             row.stream,
             sealer.open(row.sealed, row.wrapped_key),
             sender=row.sender,

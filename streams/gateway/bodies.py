@@ -6,16 +6,24 @@ import asyncio
 import hashlib
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from schemas.errors import Fault
+from schemas.formats import SourceRecord
+from schemas.formats.received import Kind, received
+from schemas.record import Stream
 from streams.gateway.limits import Limits
 from streams.gateway.refusals import Refusal
 
-Form = Literal["application/json", "application/x-ndjson"]
+Form = Literal[
+    "application/json", "application/x-ndjson", "application/xml", "application/fhir+json"
+]
+# forms that hold reports alone, in the formats of others
+EXCHANGED: dict[str, Kind] = {"application/xml": "xml", "application/fhir+json": "fhir"}
+_FORMS: dict[str, Form] = {form: form for form in get_args(Form)}
 _WHITESPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -23,10 +31,15 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes of each record; where the body cannot be parsed, all of it and the `fault`."""
+    """The bytes of each record; where the body cannot be parsed, all of it and the `fault`.
+
+    `found` is what a reader of another format made of each; `content` then all of the body.
+    """
 
     records: list[bytes]
     fault: Fault | None = None
+    found: list[SourceRecord] | None = None
+    content: bytes = b""
 
 
 class Memory:
@@ -48,22 +61,22 @@ class Memory:
         self._free += size
 
 
-def form_of(request: Request) -> Form:
-    """What the body is said to be; refuses what this gateway does not read."""
+def form_of(request: Request, stream: Stream) -> Form:
+    """What the body is said to be; refuses what is not read of that stream."""
     given, *parameters = request.headers.get("content-type", "").split(";")
-    form = given.strip().lower()
-    if form not in ("application/json", "application/x-ndjson"):
+    form = _FORMS.get(given.strip().lower())
+    if form is None or (form in EXCHANGED and stream != "reports"):
         raise Refusal(
             "unsupported_type",
-            "send application/json (one record or a list) or application/x-ndjson; "
-            "nothing was stored",
+            "send application/json (one record or a list) or application/x-ndjson; reports also "
+            "as application/xml (E2B R3 or R2) or application/fhir+json; nothing was stored",
         )
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
         charset = value.strip('"').lower()
         if name.lower() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
             raise Refusal("unsupported_charset", "send UTF-8; nothing was stored")
-    return "application/json" if form == "application/json" else "application/x-ndjson"
+    return form
 
 
 def zipped(request: Request) -> bool:
@@ -104,7 +117,7 @@ async def receive(request: Request, limits: Limits, memory: Memory) -> bytes:
     return bytes(body)
 
 
-def parse(body: bytes, form: Form, packed: bool, limits: Limits) -> Body:
+def parse(body: bytes, form: Form, packed: bool, limits: Limits, sender: str) -> Body:
     """Cut a body into records. Refuses one that holds nothing, or more than the limits allow."""
     if packed:
         try:
@@ -115,7 +128,10 @@ def parse(body: bytes, form: Form, packed: bool, limits: Limits) -> Body:
         # its bytes cannot be cut at line ends
         return _unreadable(body, "wrong_encoding", "this is UTF-16; send UTF-8")
     body = body.removeprefix(_BOM).strip(_WHITESPACE)
-    if form == "application/x-ndjson":
+    if body and (kind := EXCHANGED.get(form)):
+        read = received(body, kind, sender)
+        found = Body([record.raw for record in read], None, read, body)
+    elif form == "application/x-ndjson":
         lines = (line.strip(_WHITESPACE) for line in body.split(b"\n"))
         found = Body([line for line in lines if line])
     elif body.startswith(b"["):

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from schemas.errors import LogError, StoreError
 from schemas.record import Stream
-from streams.gateway import bodies, openapi, taking
+from streams.gateway import acknowledging, bodies, openapi, taking
 from streams.gateway.keys import Key, Keyring
 from streams.gateway.limits import Limits, TokenBuckets
 from streams.gateway.receipts import Place, Receipts, look_up
@@ -154,21 +154,26 @@ class Gateway:
             taken_at = time.time()
             key = await self._authenticate(request)
             only_validate = _validate(request)
-            form, packed = bodies.form_of(request), bodies.zipped(request)
+            form, packed = bodies.form_of(request, stream), bodies.zipped(request)
             request.state.body_read = False
             body = await bodies.receive(request, self._limits, self._memory)
             request.state.body_read = True
 
-            def work() -> list[taking.Judged]:
-                parsed = bodies.parse(body, form, packed, self._limits)
-                return taking.judge(
+            def work() -> tuple[bodies.Body, list[taking.Judged]]:
+                parsed = bodies.parse(body, form, packed, self._limits, key.name)
+                return parsed, taking.judge(
                     stream, parsed, sender=key.name, taken_at=taken_at, sealer=self._sealer
                 )
 
             try:
                 small = len(body) <= _SMALL and not packed
-                judged = work() if small else await self._in(self._parsing, work)
-                return await self._take(stream, key, judged, only_validate)
+                parsed, judged = work() if small else await self._in(self._parsing, work)
+                answer = await self._take(stream, key, judged, only_validate)
+                if acknowledging.asked_for(request, parsed):
+                    return await self._in(
+                        self._parsing, acknowledging.answer, parsed, judged, answer, taken_at
+                    )
+                return answer
             finally:
                 self._memory.give_back(len(body))
 
@@ -176,7 +181,7 @@ class Gateway:
 
     async def _take(
         self, stream: Stream, key: Key, judged: list[taking.Judged], only_validate: bool
-    ) -> Response:
+    ) -> Answer:
         def confirm() -> tuple[set[int], list[Place]]:
             duplicates = taking.stored_already(self._store, stream, judged)
             if only_validate:

@@ -63,6 +63,10 @@ def document(limits: Limits) -> dict[str, Any]:
 
 def _push(model: str, summary: str) -> dict[str, Any]:
     one = _schema(model)
+    exchanged = {
+        "application/xml": "a batch of ICH E2B(R3), or a message of E2B(R2)",
+        "application/fhir+json": "AdverseEvent of FHIR R4 or R5: one, a Bundle, or one a line",
+    }
     return {
         "summary": summary,
         "parameters": [
@@ -83,10 +87,19 @@ def _push(model: str, summary: str) -> dict[str, Any]:
                 "application/x-ndjson": {
                     "schema": {"type": "string", "description": "one record a line"}
                 },
+                **{
+                    form: {"schema": {"type": "string", "description": what}}
+                    for form, what in exchanged.items()
+                    if model == "Report"
+                },
             },
         },
         "responses": {
-            "202": _answer("Taken: every record is durable, rejected ones too.", "Taken"),
+            "202": _answer(
+                "Taken: every record is durable, rejected ones too. A batch of E2B(R3) is answered "
+                "with its acknowledgement where `application/xml` is accepted.",
+                "Taken",
+            ),
             "422": _answer(
                 "No record was accepted; all are kept in quarantine with their errors. "
                 "A body that cannot be parsed is one such record.",

@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from schemas.envelope import VERSION, Entry, Envelope, encode, split
 from schemas.errors import Fault, MalformedRecord, RecordError
-from schemas.record import MAX_BYTES, Stream, check, named_id
+from schemas.formats import SourceRecord
+from schemas.record import MAX_BYTES, Checked, Stream, check, checked, named_id
 from streams.gateway.bodies import Body, describe
 from streams.gateway.receipts import Place
 from streams.log import Log, Message, partition_of
@@ -41,13 +42,15 @@ def judge(
     judged = []
     for index, raw in enumerate(body.records):
         faults: tuple[Fault, ...] = ()
-        checked = None
+        found = None
         if body.fault:
             faults, record_id = (body.fault,), None
+        elif body.found:
+            found, record_id, faults = _judge_read(body.found[index], now)
         else:
             try:
-                checked = check(stream, raw, sender=sender, taken_at=now)
-                record_id = checked.record_id
+                found = check(stream, raw, sender=sender, taken_at=now)
+                record_id = found.record_id
             except RecordError as error:
                 faults, record_id = _faults(error, raw), _named_id(stream, raw)
         named = checked.partition_key if checked is not None else record_id
@@ -61,17 +64,37 @@ def judge(
             record_id,
             faults=tuple((f.code, f.path, f.message) for f in faults),
         )
-        if checked:
+        if found:
             entry = msgspec.structs.replace(
                 entry,
-                version=checked.version,
-                status=checked.status,
-                information_date=checked.information_date,
-                content_hash=checked.content_hash,
-                body=checked.body,
+                version=found.version,
+                status=found.status,
+                information_date=found.information_date,
+                content_hash=found.content_hash,
+                body=found.body,
             )
         judged.append(Judged(entry, sender.encode() + b"\x1f" + key))
     return judged
+
+
+def _judge_read(
+    record: SourceRecord, now: datetime
+) -> tuple[Checked | None, str | None, tuple[Fault, ...]]:
+    """What a reader of another format has read; faults name the elements of that format."""
+    if record.report is None:
+        named = record.record_id is not None
+        faults = record.faults
+        if not named:
+            faults = tuple(
+                Fault(f.code, f.path, f"{f.message}; {describe(record.raw)}") for f in faults
+            )
+        return None, record.record_id, faults
+    try:
+        found = checked("reports", record.report, sender=record.sender, taken_at=now)
+    except RecordError as error:
+        faults = tuple(Fault(f.code, record.element_of(f.path), f.message) for f in error.faults)
+        return None, record.report.report_id, faults
+    return found, found.record_id, ()
 
 
 def _faults(error: RecordError, raw: bytes) -> tuple[Fault, ...]:

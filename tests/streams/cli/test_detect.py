@@ -13,6 +13,8 @@ import pytest
 from streams.cli import main
 from tests.detectors.shared import rows, shared
 from tests.market import pairs
+from tests.schemas.formats import e2b
+from tests.schemas.formats.samples import sample
 
 HEADER = (
     "product,event,n,n_product,n_event,n_total,expected,prr,prr_lower,prr_upper,"
@@ -354,3 +356,23 @@ def test_the_published_counts(tmp_path: Path) -> None:
                     float(theirs[column]), rel=1e-5 if column == "eb05" else 1e-9
                 )
     assert not ours
+
+
+@pytest.mark.parametrize("form", ["e2b_r3", "e2b_r2", "openfda", "fhir", "parquet", "mapped_csv"])
+def test_every_format_that_is_read_is_scored(form: str, tmp_path: Path) -> None:
+    source, output = sample(tmp_path, form), tmp_path / "out.csv"
+    assert main(["detect", "--input", str(source), "--output", str(output)]) == 0
+    with output.open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    # two cases of one pair; openFDA's are one case, sent twice
+    wanted = {"openfda": "1", "mapped_csv": "1"}.get(form, "2")
+    assert [(row["event"], row["n"]) for row in found] == [("Dissociation", wanted)]
+
+
+def test_the_newest_version_of_an_icsr_is_scored(tmp_path: Path) -> None:
+    versions = [
+        e2b.message("A-1", created="20250711101500+0000", reactions=e2b.reaction("Sedation")),
+        e2b.message("A-1", created="20250710101500+0000", reactions=e2b.reaction("Nausea")),
+    ]
+    found = detect(tmp_path, e2b.batch(versions), name="in.xml")
+    assert [(row["product"], row["event"]) for row in found] == [("esketamine", "Sedation")]

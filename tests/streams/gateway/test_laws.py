@@ -41,7 +41,7 @@ FORMS: st.SearchStrategy[bodies.Form] = st.sampled_from(
 def _kept(stream: Stream, body: bytes, form: bodies.Form, packed: bool) -> list[bytes] | None:
     """The bytes of each record as they lie in the log; None where the body is refused."""
     try:
-        parsed = bodies.parse(body, form, packed, Limits())
+        parsed = bodies.parse(body, form, packed, Limits(), SENDER)
     except Refusal:
         return None
     judged = taking.judge(stream, parsed, sender=SENDER, taken_at=NOW, sealer=SEALER)
@@ -74,6 +74,30 @@ def test_any_bytes_are_refused_or_kept(
     else:
         assert kept
         assert all(raw in body for raw in kept)
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(
+            b"<MCCI_IN200100UV01>|<PORR_IN049016UV>|</PORR_IN049016UV>|<ichicsr>|<safetyreport>|"
+            b'</safetyreport>|</ichicsr>|<!--|<a b=\'|\xff|{"resourceType":"AdverseEvent"|'
+            b'{"resourceType":"Bundle","entry":[|]}|{'.split(b"|")
+        ),
+        max_size=8,
+    ),
+    form=st.sampled_from(["application/xml", "application/fhir+json"]),
+)
+def test_any_bytes_of_another_format_are_refused_or_kept(
+    parts: list[bytes], form: bodies.Form
+) -> None:
+    body = b"\n".join(parts)
+    kept = _kept("reports", body, form, packed=False)
+    if kept is None:
+        # no message in a sound batch, or no event among sound resources
+        assert not body or b"<" in body or b"{" in body
+    else:
+        assert kept
+        assert all(kept)
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=4), stream=st.sampled_from(STREAMS))

@@ -53,7 +53,7 @@ def judge(
                 record_id = found.record_id
             except RecordError as error:
                 faults, record_id = _faults(error, raw), _named_id(stream, raw)
-        named = checked.partition_key if checked is not None else record_id
+        named = found.partition_key if found is not None else record_id
         key = named.encode() if named is not None else hashlib.sha256(raw).digest()
         entry = Entry(
             index,

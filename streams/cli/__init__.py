@@ -21,7 +21,7 @@ COMMANDS = {
     "worker": "The agents: intake, follow-up, detect.",
     "import": "Read files of reports through the same intake as the gateway.",
     "detect": "Score a file of counts or reports, with no server.",
-    "backtest": "The day on which each screening rule first held for a pair.",
+    "backtest": "The day on which each rule first held for a pair.",
     "critical-value": "The value that a maxSPRT test has to exceed.",
     "verify": "Conservation, and rebuild equals live.",
     "quarantine": "What was held back, and why; send it through again.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import msgspec
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One figure.
+    """One figure; not a number (null as JSON) where it is not estimable.
 
     `against` says what `ratio` is to; `spread` is the least and the greatest of the repeats;
     `met` is None where there is no goal.
@@ -51,7 +52,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def text(row: Row) -> str:
     """A row in words."""
-    parts = [f"{row.name:<24} {row.value:,.4g} {row.unit}"]
+    value = "" if isnan(row.value) else f"{row.value:,.4g} "
+    parts = [f"{row.name:<24} {value}{row.unit}"]
     if row.spread:
         parts.append(f"({row.spread[0]:,.4g} to {row.spread[1]:,.4g})")
     if row.against:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from detectors.sequential.family import needed
-from streams.bench import simulated
+from streams.bench import controls, simulated
 from streams.bench.families import FAMILY, FLOOR, counterexample, family
 from streams.bench.rows import Row, text
 from streams.bench.shares import ever, found
@@ -46,8 +47,8 @@ BACKGROUND = {
 }
 
 
-def run(runs: int, seed: int) -> list[Row]:
-    """Every row; each setting has seeds of its own."""
+def run(runs: int, seed: int, public: Path | None = None) -> list[Row]:
+    """Every row; each setting has seeds of its own. `public` is a folder of public controls."""
     steps: list[Callable[[], list[Row]]] = [
         *(
             partial(at_ratio, seed, ratio, runs, background)
@@ -58,6 +59,8 @@ def run(runs: int, seed: int) -> list[Row]:
         partial(known_reaction, seed, runs),
         partial(family, seed, max(1, runs // 40)),
         partial(counterexample, seed, 10 * runs),
+        partial(controls.simulated, seed, max(1, runs // 100)),
+        *([] if public is None else [partial(controls.public, public)]),
     ]
     rows: list[Row] = []
     for step in tqdm(steps, desc="truth", unit="setting", disable=None):

@@ -23,7 +23,7 @@ COMMANDS = {
     "convert": "Reports of any format that is read, in any that is written.",
     "formats": "The formats that are read and written.",
     "detect": "Score a file of counts or reports, with no server.",
-    "backtest": "The day on which each screening rule first held for a pair.",
+    "backtest": "The day on which each rule first held for a pair.",
     "critical-value": "The value that a maxSPRT test has to exceed.",
     "simulate": "Simulated courses and reports, with planted harms, as a file.",
     "verify": "Conservation, and rebuild equals live.",

@@ -40,6 +40,12 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     type=click.IntRange(min=20),
     help="truth: simulated runs of each setting.",
 )
+@click.option(
+    "--public",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="truth: a folder with reference_sets/unified_controls.csv and faers_2025q3/reports.csv,"
+    " whose drug-event controls are counted and, where there are enough, told apart.",
+)
 @click.option("--quick", is_flag=True, help="detectors: the smallest tables alone.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @as_json
@@ -50,6 +56,7 @@ def command(
     repeats: int | None,
     vigipy_repeats: int,
     runs: int,
+    public: Path | None,
     quick: bool,
     seed: int,
     as_json: bool,
@@ -63,7 +70,8 @@ def command(
     the same tables. vigipy is installed once, into an environment of its own in the user's cache
     folder; where it cannot be, exit 2.
 
-    truth: simulated false alarms and detection of rules and sequential methods.
+    truth: simulated false alarms and detection of rules and sequential methods, and what
+    calibration on negative controls is worth; with --public, the public controls as well.
     """
     from streams.bench import detectors, pipeline, truth
     from streams.bench.rows import text
@@ -75,7 +83,7 @@ def command(
         elif section == "detectors":
             rows = detectors.run(folder, seed, repeats or 5, vigipy_repeats, quick)
         elif section == "truth":
-            rows = truth.run(runs, seed)
+            rows = truth.run(runs, seed, public)
         else:
             raise InputError("not_built", f"the section {section} is not built yet")
     if as_json:

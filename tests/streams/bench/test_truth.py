@@ -170,7 +170,9 @@ def test_the_table_has_a_column_for_each_ratio_and_names_what_was_missed() -> No
 def test_the_command_prints_rows_and_exits_1_where_a_goal_is_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(truth, "run", lambda runs, seed: [Row("a", runs, "runs", met=seed == 1)])
+    monkeypatch.setattr(
+        truth, "run", lambda runs, seed, public: [Row("a", runs, "runs", met=seed == 1)]
+    )
     done = CliRunner().invoke(command, ["truth", "--runs", "20", "--json"], standalone_mode=False)
     assert json.loads(done.output)[0]["value"] == 20
     assert done.return_value == 0

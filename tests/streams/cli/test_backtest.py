@@ -92,3 +92,29 @@ def test_rotashield(capsys: pytest.CaptureFixture[str]) -> None:
     third = {"date": "1999-02-12", "n": 3}
     assert (found["evans_prr"], found["ic025"]) == (third, third)
     assert found["eb05"] == {"date": None, "n": None}
+    # suspended on 1999-07-16
+    assert found["two_sample"] == third
+
+
+def test_sequential_evidence_uses_no_report_before_its_receipt_date(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reports that came later, however many, do not move the day; fewer before it do."""
+    background = [f"b{i},FOO,Nausea,2025-01-{i % 28 + 1:02}" for i in range(900)]
+    some = [f"s{i},FOO,Cystitis,2025-01-{i % 28 + 1:02}" for i in range(9)]
+    harm = [f"k{i},KETAMINE,Cystitis,2025-01-{i + 2:02}" for i in range(8)]
+    other = [f"n{i},KETAMINE,Nausea,2025-01-{i + 2:02}" for i in range(20)]
+    found = []
+    late = [f"z{i},KETAMINE,Cystitis,2025-01-28" for i in range(50)]
+    for rows in ([*harm], [*harm, *late], harm[:2], [*harm[:2], *late]):
+        path = tmp_path / "in.csv"
+        lines = ["report_id,products,events,received_at", *background, *some, *other, *rows]
+        path.write_text("\n".join(lines))
+        assert main(backtest(path, "ketamine", "Cystitis")) == 0
+        last = json.loads(capsys.readouterr().out)["rules"][-1]
+        assert last.pop("rule") == "two_sample"
+        found.append(last)
+    assert found[0] == found[1]
+    assert found[0]["date"] < "2025-01-10"
+    assert found[2]["date"] is None
+    assert found[3] == {"date": "2025-01-28", "n": 52}

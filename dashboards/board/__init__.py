@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from dashboards.board import assets, cases, picture, signals
+from dashboards.board import assets, cases, evidence, picture, signals
 from dashboards.board.computed import Cells, explained
 from dashboards.board.health import health
 from dashboards.board.moment import Note, notes, read_moment
@@ -50,6 +50,7 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
         Route("/events", board.events),
         Route("/signals/{number:int}", board.signal),
         Route("/signals/{number:int}/cases.csv", board.cases_csv),
+        Route("/signals/{number:int}/looks.csv", board.looks_csv),
         Route("/health", board.health),
         assets.mount(),
     ]
@@ -62,7 +63,7 @@ class _Board:
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
         screening = read(text)
         self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
-        self._rules |= {rule.name: rule for rule in case_review.RULES}
+        self._rules |= {rule.name: rule for rule in (*case_review.RULES, evidence.RULE)}
         self._labels = Listed.load(settings.listed, Vocabulary.load(settings.vocabulary))
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
@@ -108,6 +109,7 @@ class _Board:
                 "strata": signals.strata(connection, signal),
                 "history": signals.history(connection, signal.row.id),
                 "others": signals.others(connection, signal),
+                "confirmed": evidence.confirmed(connection, signal.row),
             }
             score = signal.score
             prior = None
@@ -145,6 +147,18 @@ class _Board:
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
+    def looks_csv(self, request: Request) -> Response:
+        """The looks of one confirmed signal, all of them."""
+        number = request.path_params["number"]
+        with self._store.read() as connection:
+            signal = signals.one(connection, number)
+            found = None if signal is None else evidence.confirmed(connection, signal.row)
+        if found is None:
+            raise HTTPException(404, "There is no such confirmed signal.")
+        headers = {"content-disposition": f'attachment; filename="signal-{number}-looks.csv"'}
+        text = evidence.as_csv(found.looks)
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
     def health(self, request: Request) -> Response:
         """The health of the data."""
         with self._store.read() as connection:
@@ -154,6 +168,7 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 health=health(connection, self._lag),
+                families=evidence.summaries(connection),
             )
 
     def _listed(self, filters: Filters) -> dict[str, object]:

@@ -20,7 +20,7 @@ def test_a_confirmed_signal_stands_in_the_list_under_its_own_words(
     board: Board, confirmed: int
 ) -> None:
     shown = text(board.get("/?kind=confirmed"))
-    assert "confirmed by sequential evidence sequential evidence" in shown
+    assert "confirmed sequential evidence" in shown
     assert "by data 2026-03-03 , n = 16" in shown
     assert f"/signals/{confirmed}" in board.get("/?kind=confirmed")
 

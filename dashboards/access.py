@@ -50,6 +50,7 @@ TABLE: dict[str, Who] = {
     "/health": PEOPLE,
     "/signals/{number:int}": PEOPLE,
     "/signals/{number:int}/cases.csv": PEOPLE,
+    "/signals/{number:int}/looks.csv": PEOPLE,
     "/demo": PEOPLE,
 }
 

@@ -26,13 +26,12 @@ RULES = (
     Rule(
         "designated_event",
         "a suspect case of an event on the list reviewed from the first case",
-        "a list of ours (schemas/vocabulary/data/case_review.toml), as the EMA reviews its "
-        "Designated Medical Events",
+        "a list of this deployment, as the EMA reviews its Designated Medical Events",
     ),
     Rule(
         "fatal_unlisted",
         "a fatal case whose event the label does not list for the product and its route",
-        "ICH E2A: unexpected; the labels are those of schemas/vocabulary/data/listed.toml",
+        "ICH E2A: unexpected; the labels are those of this deployment",
     ),
     Rule(
         "positive_rechallenge",

@@ -7,11 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from detectors.case_review import Rule
 from detectors.disproportionality.method import Floats
 from detectors.looks import ALL, Key
 from detectors.sequential import two_sample_late
 from detectors.sequential.family import Family, latched, needed
 from detectors.sequential.method import Method
+
+RULE = Rule(
+    "sequential_evidence",
+    "evidence of a pair of a fixed family reaches what the family asks, at the look of a day",
+    "Turner, Ly, Grünwald 2024; Shin, Ramdas, Rinaldo 2024; Benjamini, Yekutieli 2001",
+)
 
 
 class Row(NamedTuple):
@@ -114,6 +121,16 @@ class Evidence:
             float(evidence.log_e_sup[i]),
             *(int(column[i]) for column in self._so_far),
         )
+
+
+def columns_of(counts: Mapping[Key, int], product: str, event: str) -> list[int]:
+    """The four columns of one pair in the counts of a look.
+
+    >>> columns_of({("", ""): 9, ("A", ""): 4, ("", "x"): 3, ("A", "x"): 2}, "A", "x")
+    [2, 4, 1, 5]
+    """
+    n, own = counts.get((product, event), 0), counts.get((product, ALL), 0)
+    return [n, own, counts.get((ALL, event), 0) - n, counts.get((ALL, ALL), 0) - own]
 
 
 def corrected(

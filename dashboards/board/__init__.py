@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from dashboards.board import assets, cases, courses, measured, picture, signals
+from dashboards.board import assets, cases, courses, evidence, measured, picture, signals
 from dashboards.board.computed import Cells, explained
 from dashboards.board.health import health
 from dashboards.board.moment import Note, notes, read_moment
@@ -52,6 +52,7 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
         Route("/events", board.events),
         Route("/signals/{number:int}", board.signal),
         Route("/signals/{number:int}/cases.csv", board.cases_csv),
+        Route("/signals/{number:int}/looks.csv", board.looks_csv),
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
@@ -67,7 +68,8 @@ class _Board:
         self._vocabulary = Vocabulary.load(settings.vocabulary)
         screening = read(text)
         self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
-        self._rules |= {r.name: r for r in (*case_review.RULES, case_review.URGENT)}
+        named = (*case_review.RULES, case_review.URGENT, evidence.RULE)
+        self._rules |= {rule.name: rule for rule in named}
         self._labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
@@ -113,6 +115,7 @@ class _Board:
                 "strata": signals.strata(connection, signal),
                 "history": signals.history(connection, signal.row.id),
                 "others": signals.others(connection, signal),
+                "confirmed": evidence.confirmed(connection, signal.row),
             }
             score = signal.score
             prior = None
@@ -148,6 +151,18 @@ class _Board:
             position = read_moment(connection).position
         name = f"signal-{number}-cases-at-{position}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    def looks_csv(self, request: Request) -> Response:
+        """The looks of one confirmed signal, all of them."""
+        number = request.path_params["number"]
+        with self._store.read() as connection:
+            signal = signals.one(connection, number)
+            found = None if signal is None else evidence.confirmed(connection, signal.row)
+        if found is None:
+            raise HTTPException(404, "There is no such confirmed signal.")
+        headers = {"content-disposition": f'attachment; filename="signal-{number}-looks.csv"'}
+        text = evidence.as_csv(found.looks)
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     def courses(self, request: Request) -> Response:
@@ -192,6 +207,7 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 health=health(connection, self._lag),
+                families=evidence.summaries(connection),
             )
 
     def _listed(self, filters: Filters) -> dict[str, object]:

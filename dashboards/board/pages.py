@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,13 @@ DISPOSITIONS = {
     "quarantined": "in quarantine",
     "in_flight": "in flight",
 }
-RULES = {"ic025": "IC025", "eb05": "EB05", "evans_prr": "PRR, Evans", "ror025": "ROR lower limit"}
+RULES = {
+    "ic025": "IC025",
+    "eb05": "EB05",
+    "evans_prr": "PRR, Evans",
+    "ror025": "ROR lower limit",
+    "fatal_unlisted": "fatal, not listed",
+}
 KINDS = {"confirmed": "confirmed by sequential evidence"}
 STATES = {
     "first_held": "rule held for the first time",
@@ -57,6 +64,7 @@ def environment() -> jinja2.Environment:
         "rule": rule,
         "fields": fields,
         "kind": kind,
+        "e": evidence,
     }
     pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
     return pages
@@ -163,6 +171,21 @@ def kind(name: str) -> str:
     ('confirmed by sequential evidence', 'case review')
     """
     return KINDS.get(name, words(name))
+
+
+def evidence(log_e: float | None) -> str:
+    """An e-value from its logarithm; large ones as powers of ten.
+
+    >>> evidence(0.0), evidence(5.68), evidence(30.0), evidence(-3.0), evidence(None)
+    ('1', '293', '1.1 × 10^13', '0.0498', '–')
+    """
+    if log_e is None:
+        return "–"
+    if log_e > log(1e6):
+        power = int(log_e / log(10))
+        return f"{exp(log_e - power * log(10)):.1f} × 10^{power}"
+    value = exp(log_e)
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def words(name: str) -> str:

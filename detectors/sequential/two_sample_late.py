@@ -71,10 +71,18 @@ def two_sample_late(
     >>> np.exp(two_sample_late(one, late, np.array([1.0]))).round(4).tolist()
     [5.5251]
     """
-    to_come = -patience * np.log1p(looks)
-    begun = np.logaddexp(log_mean_exp(log_weighted), to_come)
-    out: Floats = np.logaddexp(log_mean_exp(log_lr), begun) - np.log(2)
+    plain, late = parts(log_lr, log_weighted, looks, patience)
+    out: Floats = np.logaddexp(plain, late) - np.log(2)
     return out
+
+
+def parts(
+    log_lr: Floats, log_weighted: Floats, looks: Floats, patience: float = 0.5
+) -> tuple[Floats, Floats]:
+    """Logs of P and M of `two_sample_late`, each of shape (pairs,)."""
+    to_come = -patience * np.log1p(looks)
+    late: Floats = np.logaddexp(log_mean_exp(log_weighted), to_come)
+    return log_mean_exp(log_lr), late
 
 
 def start(pairs: int, parameters: Parameters = DEFAULT) -> State:

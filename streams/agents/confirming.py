@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 
 from detectors.casebook import CaseContent
 from detectors.dating import FirstHeld, History
-from detectors.evidence import Evidence, Found, corrected
+from detectors.evidence import RULE, Evidence, Found, corrected
 from detectors.looks import Looks
 from schemas.envelope import Change
 from streams.agents.configuration import Configuration
@@ -29,8 +29,6 @@ from streams.store.looks import (
     write_looks,
 )
 from streams.store.writing import upsert
-
-RULE = "sequential_evidence"
 
 
 class Confirming:
@@ -121,9 +119,9 @@ class Confirming:
             "size": family.family.size,
         }
         self._signals.observe(
-            moment, CONFIRMED, pair, {RULE: True}, row.n, priority="high", detail=detail
+            moment, CONFIRMED, pair, {RULE.name: True}, row.n, priority="high", detail=detail
         )
-        self._signals.date(moment, CONFIRMED, pair, {RULE: FirstHeld(day, row.n)}, row.n)
+        self._signals.date(moment, CONFIRMED, pair, {RULE.name: FirstHeld(day, row.n)}, row.n)
         confirmed = {
             "signal_id": self._signals.id_of(CONFIRMED, pair),
             "family": family.id,
@@ -164,7 +162,7 @@ class Confirming:
                 )
                 pair: Pair = (row.dataset, row.product, row.event)
                 detail = {"corrected_log_e": float(log_e), "asked": row.asked}
-                holds = {RULE: bool(log_e >= row.asked)}
+                holds = {RULE.name: bool(log_e >= row.asked)}
                 self._signals.observe(moment, CONFIRMED, pair, holds, count, detail=detail)
 
     def _first_day(self, connection: Connection, family: Opened) -> int:

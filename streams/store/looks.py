@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from detectors.evidence import Row
-from detectors.looks import Key, Look, Looks
+from detectors.looks import ALL, Key, Look, Looks
 from streams.store import tables
 from streams.store.writing import upsert_tuples
 
@@ -26,6 +26,11 @@ class Closed(NamedTuple):
     dataset: str
     day: int
     counts: dict[Key, int]
+
+    @property
+    def name(self) -> str:
+        """Its day as a date."""
+        return _iso(self.day)
 
 
 def write_looks(connection: Connection, looks: Looks) -> None:
@@ -88,8 +93,11 @@ def read_open(connection: Connection, looks: Looks, datasets: Iterable[str]) -> 
             look.counts[row.product, row.event] = row.n
 
 
-def closed_looks(connection: Connection, dataset: str) -> Iterator[Closed]:
-    """The closed looks of a dataset with their counts, in the order in which they were closed."""
+def closed_looks(connection: Connection, dataset: str, pair: Key | None = None) -> Iterator[Closed]:
+    """The closed looks of a dataset with their counts, in the order in which they were closed.
+
+    `pair`: only the counts that concern one product and event.
+    """
     table, counts = tables.looks, tables.look_counts
     query = (
         select(table.c.closed_position, table.c.day, counts.c.product, counts.c.event, counts.c.n)
@@ -97,6 +105,10 @@ def closed_looks(connection: Connection, dataset: str) -> Iterator[Closed]:
         .where(table.c.dataset == dataset, table.c.closed_position.is_not(None))
         .order_by(table.c.closed_position, table.c.day)
     )
+    if pair is not None:
+        query = query.where(
+            counts.c.product.in_([ALL, pair[0]]), counts.c.event.in_([ALL, pair[1]])
+        )
     rows = connection.execution_options(yield_per=10_000).execute(query)
     for (position, day), group in groupby(rows, key=lambda row: (row.closed_position, row.day)):
         held = {(row.product, row.event): row.n for row in group}

@@ -169,14 +169,23 @@ def test_reading_needs_no_javascript(chromium: Browser, board: Board) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_nothing_runs_off_the_page(
-    chromium: Browser, board: Board, scheme: str, width: int
+    chromium: Browser, board: Board, confirmed: int, scheme: str, width: int
 ) -> None:
     # a case of each note and of each table that can be there
     board.filled.push([b"{}"])
+    with board.filled.store.write() as connection:
+        review = board.filled.signal(
+            connection,
+            ("spontaneous", "esketamine", "Dissociation"),
+            position=9,
+            n=1,
+            rules={"fatal_unlisted": True},
+            kind="case_review",
+        )
     viewport = {"width": width, "height": 800}
     with signed_in(chromium, board, color_scheme=scheme, viewport=viewport) as context:
         page = context.new_page()
-        for path in (*PAGES, "/nothing-here"):
+        for path in (*PAGES, f"/signals/{confirmed}", f"/signals/{review}", "/nothing-here"):
             page.goto(board.url + path)
             for details in page.locator("details").all():
                 details.locator("summary").click()

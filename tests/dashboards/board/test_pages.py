@@ -120,7 +120,7 @@ def review(board: Board, product: str, event: str) -> int:
 def test_signals_of_one_pair_stand_side_by_side_each_under_its_own_word(board: Board) -> None:
     number = review(board, "esketamine", "Dissociation")
     shown = text(board.get("/?product=esketamine"))
-    assert "case review fatal unlisted" in shown
+    assert "case review fatal, not listed" in shown
     assert "screening PRR, Evans no longer IC025" in shown
     assert "The same pair also has: screening (new)" in text(board.get(f"/signals/{number}"))
     assert "The same pair also has: case review (new)" in text(board.get("/signals/1"))

@@ -38,9 +38,18 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     default=4000,
     show_default=True,
     type=click.IntRange(min=20),
-    help="truth: simulated runs of each setting.",
+    help="truth: simulated runs of each setting; followup: replicated surveillances.",
 )
-@click.option("--quick", is_flag=True, help="detectors: the smallest tables alone.")
+@click.option(
+    "--courses",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(min=100),
+    help="followup: courses that are held at once.",
+)
+@click.option(
+    "--quick", is_flag=True, help="detectors: the smallest tables alone; followup: small sizes."
+)
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @as_json
 def command(
@@ -50,6 +59,7 @@ def command(
     repeats: int | None,
     vigipy_repeats: int,
     runs: int,
+    courses: int,
     quick: bool,
     seed: int,
     as_json: bool,
@@ -64,8 +74,11 @@ def command(
     folder; where it cannot be, exit 2.
 
     truth: simulated false alarms and detection of rules and sequential methods.
+
+    followup: false findings of simulated courses without harm, false alarms of replicated
+    surveillances, weeks until planted harms are found, and the speed of the follow-up streams.
     """
-    from streams.bench import detectors, pipeline, truth
+    from streams.bench import detectors, followup, pipeline, truth
     from streams.bench.rows import text
 
     with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
@@ -76,10 +89,14 @@ def command(
             rows = detectors.run(folder, seed, repeats or 5, vigipy_repeats, quick)
         elif section == "truth":
             rows = truth.run(runs, seed)
+        elif section == "followup":
+            sizes = followup.Sizes(runs=runs, courses=courses)
+            rows = followup.run(sizes.quick if quick else sizes, seed)
         else:
             raise InputError("not_built", f"the section {section} is not built yet")
     if as_json:
         print(msgspec.json.encode(rows).decode())
     else:
-        print(truth.table(rows) if section == "truth" else "\n".join(text(row) for row in rows))
+        tables = {"truth": truth.table, "followup": followup.table}
+        print(tables[section](rows) if section in tables else "\n".join(map(text, rows)))
     return 1 if any(row.met is False for row in rows) else 0

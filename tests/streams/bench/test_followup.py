@@ -164,12 +164,14 @@ def test_first_events_hold_alpha_at_the_margin_and_every_event_does_not() -> Non
 
 def test_a_process_that_cries_wolf_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followup_alpha, "RATIOS", (1.0, 4.0))
+    # alike, so that those who are left are not the ones at low risk
+    monkeypatch.setattr(followup_alpha, "FRAILTY", 0.0)
     monkeypatch.setattr(
-        followup_alpha, "EFFECT", replace_effect(prone=0.4, first=0.2, later=0.2, falls=1.0)
+        followup_alpha, "EFFECT", replace_effect(prone=1.0, first=0.1, later=0.1, falls=1.0)
     )
     rows = named(followup_alpha.rows(20, 1))
     for how in ("background", "arms", "sessions"):
-        assert rows[f"{how}_first_ever_x4"].value > 0.5
+        assert rows[f"{how}_first_ever_x4"].value > 0.8
         assert rows[f"{how}_first_ever_x4"].met is False
 
 

@@ -38,7 +38,17 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     default=4000,
     show_default=True,
     type=click.IntRange(min=20),
-    help="truth: simulated runs of each setting.",
+    help="truth: simulated runs of each setting; followup: replicated surveillances.",
+)
+@click.option(
+    "--courses",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(min=100),
+    help="followup: courses that are held at once.",
+)
+@click.option(
+    "--quick", is_flag=True, help="detectors: the smallest tables alone; followup: small sizes."
 )
 @click.option(
     "--public",
@@ -46,7 +56,6 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     help="truth: a folder with reference_sets/unified_controls.csv and faers_2025q3/reports.csv,"
     " whose drug-event controls are counted and, where there are enough, told apart.",
 )
-@click.option("--quick", is_flag=True, help="detectors: the smallest tables alone.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @as_json
 def command(
@@ -57,6 +66,7 @@ def command(
     vigipy_repeats: int,
     runs: int,
     public: Path | None,
+    courses: int,
     quick: bool,
     seed: int,
     as_json: bool,
@@ -72,8 +82,11 @@ def command(
 
     truth: simulated false alarms and detection of rules and sequential methods, and what
     calibration on negative controls is worth; with --public, the public controls as well.
+
+    followup: false findings of simulated courses without harm, false alarms of replicated
+    surveillances, weeks until planted harms are found, and the speed of the follow-up streams.
     """
-    from streams.bench import detectors, pipeline, truth
+    from streams.bench import detectors, followup, pipeline, truth
     from streams.bench.rows import text
 
     with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
@@ -84,10 +97,14 @@ def command(
             rows = detectors.run(folder, seed, repeats or 5, vigipy_repeats, quick)
         elif section == "truth":
             rows = truth.run(runs, seed, public)
+        elif section == "followup":
+            sizes = followup.Sizes(runs=runs, courses=courses)
+            rows = followup.run(sizes.quick if quick else sizes, seed)
         else:
             raise InputError("not_built", f"the section {section} is not built yet")
     if as_json:
         print(msgspec.json.encode(rows).decode())
     else:
-        print(truth.table(rows) if section == "truth" else "\n".join(text(row) for row in rows))
+        tables = {"truth": truth.table, "followup": followup.table}
+        print(tables[section](rows) if section in tables else "\n".join(map(text, rows)))
     return 1 if any(row.met is False for row in rows) else 0

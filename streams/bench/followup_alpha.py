@@ -22,8 +22,8 @@ from detectors.followup.evidence import against_background
 from detectors.scope import YEAR
 from detectors.sequential.two_sample_rates import Look
 from streams.bench.rows import Row
+from streams.bench.shares import ever
 from streams.bench.simulated import ALPHA, BAR
-from streams.bench.truth import ever
 from streams.simulate.cohort.events import BySession, ByTime, Surveyed, Watched, survey
 from streams.simulate.cohort.measures import Recurring
 from streams.simulate.cohort.plan import Plan

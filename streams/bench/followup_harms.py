@@ -30,8 +30,8 @@ from detectors.scope import GROUP, YEAR, Scope
 from streams.bench import followup_rules as rules
 from streams.bench.followup_pool import DAYS, MARKERS, ORIGIN, Pool, planted
 from streams.bench.rows import Row
+from streams.bench.shares import ever, found
 from streams.bench.simulated import ALPHA
-from streams.bench.truth import ever, found
 from streams.simulate.cohort.figures import harms
 
 # what each harm shows as, among the events of its stream

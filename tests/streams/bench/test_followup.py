@@ -34,8 +34,8 @@ from streams.bench import (
 )
 from streams.bench.followup_pool import DAYS, ORIGIN, Pool
 from streams.bench.rows import Row
+from streams.bench.shares import lower_limit
 from streams.bench.simulated import BAR, first
-from streams.bench.truth import lower_limit
 from streams.cli.bench import command
 from streams.simulate.cohort.events import ByTime, Surveyed, survey
 from streams.simulate.cohort.figures import harms

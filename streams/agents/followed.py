@@ -10,8 +10,10 @@ from sqlalchemy import Connection, delete
 from detectors.case_review import URGENT
 from detectors.coding import base
 from detectors.cohort import Cohort
+from detectors.followup import STREAMS
 from detectors.followup.content import CourseContent, decode_content
 from detectors.followup.rates import rate
+from detectors.followup.stream import assessed_by
 from detectors.scope import YEAR, Scope
 from schemas.envelope import Change
 from streams.agents.book import Figures
@@ -24,6 +26,8 @@ from streams.store.scores import nullable
 from streams.store.writing import insert_tuples
 
 COHORT = "cohort"
+# exits and deaths are known of every course
+ASSESSED_BY = assessed_by(stream for stream in STREAMS if stream.name != "exposure")
 COLUMNS = (
     "product",
     "event",
@@ -122,7 +126,11 @@ def rates(book: Cohort, configuration: Configuration, lock_day: int) -> list[tup
     """
     vocabulary, watches = configuration.vocabulary, configuration.watchlist.watches
     events = book.courses.coding.events.values
-    scope = Scope(lock_day, groups={event: vocabulary.groups_of(event) for event in events})
+    scope = Scope(
+        lock_day,
+        groups={event: vocabulary.groups_of(event) for event in events},
+        assessed_by=ASSESSED_BY,
+    )
     table = book.table(scope)
     found = rate(table.n, table.days / YEAR)
     columns = [

@@ -41,12 +41,14 @@ def course(
     number: int, *events: Event, product: str = "esketamine", revision: int = 1, **more: Any
 ) -> Change:
     """A course under observation for the 200 days of the test."""
+    days: dict[str, tuple[int, ...]] = {"dose": (START,), "urinary": (START + 199,)}
     content = CourseContent(
         "registry-a",
         entry=START,
         contact=START + 199,
         strata=(Stratum(product, "intranasal", "clinic"),),
         spells=(Spell(START, START + 200, TREATED, 0, 1),),
+        days=days,
         events=events,
         **more,
     )
@@ -85,6 +87,16 @@ def test_a_rate_has_first_events_over_the_days_up_to_them(store: Store) -> None:
     # the group that the term stands in, and the route
     assert rate_of(store, "esketamine", "group:urinary").n == 1
     assert rate_of(store, "esketamine @intranasal", "Haematuria").days == 300
+
+
+def test_without_a_record_that_could_show_it_nobody_is_at_risk(store: Store) -> None:
+    one = detector(store)
+    apply(one, 0, course(1, Event("Haematuria", START + 99)), course(2))
+    # no course has a liver test but the one, as its finding shows, up to that day
+    apply(one, 1, course(3, Event("Liver injury", START + 9)))
+    row = rate_of(store, "esketamine", "Liver injury")
+    assert (row.n, row.days, row.courses) == (1, 10, 1)
+    assert rate_of(store, "esketamine", "Haematuria").days == 100 + 200 + 200
 
 
 def test_a_product_that_is_not_watched_has_no_row(store: Store) -> None:

@@ -37,6 +37,7 @@ class Strata(NamedTuple):
     courses: Integers
     sessions: Integers
     sessions_with: Integers
+    sessions_to_first: Integers
     clusters: Clusters
 
     def __len__(self) -> int:
@@ -73,8 +74,9 @@ def strata(cohort: Cohort, scope: Scope, events: Sequence[str]) -> Strata:
         for row in cells.rows:
             product, stratum = (*row, "", "")[:2] if row else (EVERY, "")
             keys.append((product, by[1] if len(by) > 1 else "", stratum))
-        counts = (cells.n, cells.days, cells.courses, cells.sessions, cells.sessions_with)
-        parts.append([*counts, within.courses, within.with_with, within.with_all, within.all_all])
+        sessions = cells.sessions, cells.sessions_with, cells.sessions_to_first
+        sums = within.courses, within.with_with, within.with_all, within.all_all
+        parts.append([cells.n, cells.days, cells.courses, *sessions, *sums])
 
     add(())
     add(("product",))
@@ -83,7 +85,7 @@ def strata(cohort: Cohort, scope: Scope, events: Sequence[str]) -> Strata:
     order = sorted(range(len(keys)), key=keys.__getitem__)
     columns = [np.concatenate(held)[order] for held in zip(*parts, strict=True)]
     names = np.array([*keys, ("", "", "")], dtype=object)[order]
-    n, days, courses, sessions, sessions_with, *sums = columns
+    n, days, courses, sessions, sessions_with, to_first, *sums = columns
     whole = np.array([not axis for axis in names[:, 1]], dtype=bool)[:, None]
     kept = whole | (days > 0) | (sessions > 0)
     row, event = np.nonzero(kept)
@@ -98,5 +100,6 @@ def strata(cohort: Cohort, scope: Scope, events: Sequence[str]) -> Strata:
         courses[kept],
         sessions[kept],
         sessions_with[kept],
+        to_first[kept],
         Clusters(*(column[kept] for column in sums)),
     )

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -15,7 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from dashboards.board.beside import figure
 from detectors.followup.record import Observed
+from detectors.scope import YEAR
 
 _HERE = Path(__file__).parent
 
@@ -57,8 +60,10 @@ def environment() -> jinja2.Environment:
         "rule": rule,
         "fields": fields,
         "kind": kind,
+        "figure": figure,
+        "place": place,
     }
-    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
+    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES, "YEAR": YEAR}
     return pages
 
 
@@ -172,6 +177,15 @@ def words(name: str) -> str:
     'case review'
     """
     return name.replace("_", " ")
+
+
+def place(name: str) -> str:
+    """A name as one part of the path of an address.
+
+    >>> place("group:urinary"), place("Depersonalisation/derealisation disorder")
+    ('group%3Aurinary', 'Depersonalisation%2Fderealisation%20disorder')
+    """
+    return quote(name, safe="")
 
 
 def fields(observed: Observed) -> list[tuple[str, str]]:

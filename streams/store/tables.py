@@ -220,6 +220,7 @@ strata = Table(
     Column("courses", Integer, nullable=False, comment="that gave any"),
     Column("sessions", Integer, nullable=False, comment="assessed; 0: not counted by session"),
     Column("sessions_with", Integer, nullable=False),
+    Column("sessions_to_first", Integer, nullable=False, comment="at risk of the first event"),
     Column("met", Integer, nullable=False, comment="courses with a session assessed"),
     Column("with_with", BigInteger, nullable=False, comment="sums over courses, see Clusters"),
     Column("with_all", BigInteger, nullable=False),

@@ -13,7 +13,7 @@ from detectors.followup.spells import KINDS
 from detectors.scope import Scope
 from tests.detectors.cohort_days import EVENTS, FIRST, contents, written_out
 
-COUNTS = ("n", "days", "sessions", "sessions_with")
+COUNTS = ("n", "days", "sessions", "sessions_with", "sessions_to_first")
 Key = tuple[str, str, str, str]
 
 

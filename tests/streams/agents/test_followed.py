@@ -172,7 +172,7 @@ def test_each_stratum_has_its_own_counts(store: Store) -> None:
         ("sessions", "1-8"),
         ("kind", "treated"),
     ):
-        assert stratum(store, "Haematuria", "esketamine", axis, name)[4:13] == whole[4:13]
+        assert stratum(store, "Haematuria", "esketamine", axis, name)[4:14] == whole[4:14]
     # every product together, those that are not watched included
     apply(one, 1, course(3, product="sertraline"))
     assert stratum(store, "Haematuria", "*", "", "").days == 100 + 10 + 200
@@ -185,7 +185,7 @@ def test_sessions_lie_within_courses(store: Store) -> None:
     sedated = (Event("Sedation", START, "session"), Event("Sedation", START + 7, "session"))
     apply(one, 0, course(1, *sedated, days=days), course(2, days=days))
     row = stratum(store, "Sedation", "esketamine", "", "")
-    assert (row.sessions, row.sessions_with, row.met) == (6, 2, 2)
+    assert (row.sessions, row.sessions_with, row.sessions_to_first, row.met) == (6, 2, 4, 2)
     # courses with 2 of 3 and 0 of 3 sessions: 2 x 2, 2 x 3, 3 x 3 twice
     assert (row.with_with, row.with_all, row.all_all) == (4, 6, 18)
 

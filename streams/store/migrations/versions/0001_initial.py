@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("courses", sa.Integer(), nullable=False),
         sa.Column("sessions", sa.Integer(), nullable=False),
         sa.Column("sessions_with", sa.Integer(), nullable=False),
+        sa.Column("sessions_to_first", sa.Integer(), nullable=False),
         sa.Column("met", sa.Integer(), nullable=False),
         sa.Column("with_with", sa.BigInteger(), nullable=False),
         sa.Column("with_all", sa.BigInteger(), nullable=False),

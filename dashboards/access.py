@@ -45,6 +45,8 @@ TABLE: dict[str, Who] = {
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/": PEOPLE,
     "/events": PEOPLE,
+    "/cohort": PEOPLE,
+    "/cohort/{event:path}": PEOPLE,
     "/courses": PEOPLE,
     "/courses/{number:int}": PEOPLE,
     "/health": PEOPLE,

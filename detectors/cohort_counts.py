@@ -134,9 +134,9 @@ def daily(at_risk: AtRisk, by: Sequence[str], first_day: int) -> Daily:
     return Daily(first_day, tuple(by), rows.names, at_risk.events, *columns)
 
 
-def clusters(at_risk: AtRisk, by: Sequence[str]) -> Clusters:
+def clusters(at_risk: AtRisk, by: Sequence[str], kinds: Sequence[str] | None = None) -> Clusters:
     """How the sessions of `cells` lie within courses."""
-    rows = at_risk.rows(by)
+    rows = at_risk.rows(by, kinds)
     size, parts = len(rows.names), len(rows.part_row)
     out = np.zeros((4, len(at_risk.events), size), dtype=np.int64)
     met = at_risk.courses.sessions

@@ -16,19 +16,33 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from dashboards.board import assets, cases, courses, evidence, measured, picture, signals
+from dashboards.board import (
+    assets,
+    cases,
+    cohort,
+    cohort_event,
+    cohort_looks,
+    courses,
+    evidence,
+    measured,
+    picture,
+    signals,
+)
+from dashboards.board.beside import RULE
 from dashboards.board.computed import Cells, explained
 from dashboards.board.health import health
 from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
+from dashboards.board.review import behind
 from dashboards.board.signals import Filters
 from dashboards.lag import Lag
 from detectors import case_review
 from detectors.coding import base
 from detectors.disproportionality import METHODS
+from detectors.followup import looks
 from detectors.rules import Rule, read
-from schemas.vocabulary import Listed, Vocabulary
+from schemas.vocabulary import Listed, Vocabulary, Watchlist
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
@@ -41,8 +55,8 @@ NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
 
 def routes(store: Store, settings: Settings, log: Log | None = None) -> list[BaseRoute]:
-    """The pages `/`, `/signals/{number}`, `/courses`, `/courses/{number}`, `/health`, the events
-    that keep the first one live, and `/static`.
+    """The pages `/`, `/signals/{number}`, `/cohort`, `/cohort/{event}`, `/courses`,
+    `/courses/{number}`, `/health`, the events that keep the first one live, and `/static`.
 
     `log` is read only; without one the log of the settings is opened.
     """
@@ -53,6 +67,8 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
         Route("/signals/{number:int}", board.signal),
         Route("/signals/{number:int}/cases.csv", board.cases_csv),
         Route("/signals/{number:int}/looks.csv", board.looks_csv),
+        Route("/cohort", board.cohort),
+        Route("/cohort/{event:path}", board.cohort_event),
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
@@ -68,8 +84,9 @@ class _Board:
         self._vocabulary = Vocabulary.load(settings.vocabulary)
         screening = read(text)
         self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
-        named = (*case_review.RULES, case_review.URGENT, evidence.RULE)
+        named = (*case_review.RULES, case_review.URGENT, evidence.RULE, *looks.RULES)
         self._rules |= {rule.name: rule for rule in named}
+        self._watched = Watchlist.load(settings.watchlist, self._vocabulary).products
         self._labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
@@ -104,19 +121,35 @@ class _Board:
             if signal is None:
                 raise HTTPException(404, "There is no such signal.")
             pair = (signal.row.dataset, signal.row.product, signal.row.event)
+            context = {
+                "signal": signal,
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+                "history": signals.history(connection, signal.row.id),
+                "others": signals.others(connection, signal),
+                "rules": self._rules,
+                "undated": self._undated,
+                "labels": self._labels.of(signal.row.product),
+            }
+            if signal.row.dataset == "cohort":
+                held = behind(connection, signal.row)
+                seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
+                of_confirmed = seen if signal.row.kind == "confirmed" else []
+                return respond(
+                    request,
+                    "signal_cohort.html",
+                    **context,
+                    held=held,
+                    looks=of_confirmed,
+                    confirmed=None,
+                )
             listing = cases.page(
                 connection,
                 pair,
                 int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
             )
-            context = {
-                "moment": read_moment(connection),
-                "notes": notes(connection, self._lag),
-                "strata": signals.strata(connection, signal),
-                "history": signals.history(connection, signal.row.id),
-                "others": signals.others(connection, signal),
-                "confirmed": evidence.confirmed(connection, signal.row),
-            }
+            strata = signals.strata(connection, signal)
+            context["confirmed"] = evidence.confirmed(connection, signal.row)
             score = signal.score
             prior = None
             if score and score["fit"] is not None:
@@ -125,14 +158,11 @@ class _Board:
         return respond(
             request,
             "signal.html",
-            signal=signal,
+            strata=strata,
             cells=score and Cells.of(*(score[n] for n in ("n", "n_product", "n_event", "n_total"))),
             statistics=explained(score, prior) if score else [],
             plot=picture.large(signal.points, label),
             points=picture.binned(signal.points)[::-1],
-            rules=self._rules,
-            undated=self._undated,
-            labels=self._labels.of(signal.row.product),
             base=base(signal.row.product),
             listing=listing,
             before=before,
@@ -175,8 +205,34 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 filters=filters,
-                page=courses.listed(connection, filters),
+                page=courses.listed(connection, filters, self._vocabulary),
             )
+
+    def cohort(self, request: Request) -> Response:
+        """Watched products and events with their rates."""
+        filters = cohort.Filters.of(request.query_params)
+        with self._store.read() as connection:
+            return respond(
+                request,
+                "cohort.html",
+                moment=read_moment(connection),
+                notes=notes(connection, self._lag),
+                filters=filters,
+                looks=cohort.LOOKS,
+                page=cohort.listed(connection, filters, self._vocabulary, self._watched),
+            )
+
+    def cohort_event(self, request: Request) -> Response:
+        """One event or group of events in the cohort."""
+        with self._store.read() as connection:
+            page = cohort_event.one(connection, request.path_params["event"], self._vocabulary)
+            if page is None:
+                raise HTTPException(404, "The cohort counts no such event.")
+            context = {
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+            }
+        return respond(request, "cohort_event.html", page=page, rule=RULE, **context)
 
     def course(self, request: Request) -> Response:
         """One patient course."""

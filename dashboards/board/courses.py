@@ -9,16 +9,18 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
+from detectors.followup.counted import backgrounds, grouped
 from detectors.followup.record import Observed, coded
+from detectors.scope import GROUP
 from schemas.followup import FOLLOWUP
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
 
 PAGE = 50
 LEVELS = ("urgent", "finding", "note")
-_FIELDS = ("level", "stream", "registry")
+_FIELDS = ("level", "stream", "registry", "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Filters:
     level: str = ""
     stream: str = ""
     registry: str = ""
+    event: str = ""
     page: int = 1
 
     @classmethod
@@ -35,12 +38,12 @@ class Filters:
         """From the parameters of an address; what makes no sense is left out.
 
         >>> Filters.of({"level": "urgent", "page": "0"})
-        Filters(level='urgent', stream='', registry='', page=1)
+        Filters(level='urgent', stream='', registry='', event='', page=1)
         """
         page = query.get("page", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-        level, stream, registry = (query.get(name, "")[:300] for name in _FIELDS)
-        return cls(level, stream, registry, max(1, number))
+        level, stream, registry, event = (query.get(name, "")[:300] for name in _FIELDS)
+        return cls(level, stream, registry, event, max(1, number))
 
     def query(self, **changes: Any) -> str:
         """The same as the query of an address.
@@ -109,8 +112,11 @@ class Course:
     findings: tuple[Found, ...]
 
 
-def listed(connection: Connection, filters: Filters) -> Page:
-    """Courses with a finding of any level, urgent ones first, then the newest finding first."""
+def listed(connection: Connection, filters: Filters, vocabulary: Vocabulary) -> Page:
+    """Courses with a finding of any level, urgent ones first, then the newest finding first.
+
+    Counts and the newest finding are of what the filters let through; an event may be a group.
+    """
     courses, found = tables.courses, tables.findings
     where = [
         column == value
@@ -121,6 +127,8 @@ def listed(connection: Connection, filters: Filters) -> Page:
         )
         if value
     ]
+    if filters.event:
+        where.append(found.c.event.in_(members(filters.event, vocabulary) or (filters.event,)))
     counts = {level: func.sum(case((found.c.level == level, 1), else_=0)) for level in LEVELS}
     query = (
         select(
@@ -140,7 +148,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
         .limit(PAGE)
         .offset((filters.page - 1) * PAGE)
     ).all()
-    newest = _newest(connection, [row.id for row in rows])
+    newest = _newest(connection, [row.id for row in rows], where)
     total = connection.scalar(select(func.count()).select_from(query.subquery())) or 0
     return Page(
         tuple(
@@ -163,6 +171,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
             "level": LEVELS,
             "stream": _distinct(connection, found.c.stream),
             "registry": _distinct(connection, courses.c.registry),
+            "event": _events(connection, vocabulary),
         },
     )
 
@@ -192,30 +201,55 @@ def one(connection: Connection, number: int, vocabulary: Vocabulary) -> Course |
         row.patient,
         row.course,
         tuple(records),
-        tuple(
-            Found(
-                f.stream,
-                f.code,
-                f.event,
-                date.fromordinal(f.day).isoformat(),
-                f.level,
-                f.unit,
-                f.explanation,
-                tuple(json.loads(f.records)),
-                f.found_at,
-            )
-            for f in ordered
-        ),
+        tuple(map(found_of, ordered)),
     )
 
 
-def _newest(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+def found_of(row: Any) -> Found:
+    """A row of `findings`."""
+    return Found(
+        row.stream,
+        row.code,
+        row.event,
+        date.fromordinal(row.day).isoformat(),
+        row.level,
+        row.unit,
+        row.explanation,
+        tuple(json.loads(row.records)),
+        row.found_at,
+    )
+
+
+def members(event: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The terms of a group, those of the background rates' own groups included; none of a term.
+
+    >>> members("group:cognitive", Vocabulary.load())[0], members("Haematuria", Vocabulary.load())
+    ('Amnesia', ())
+    """
+    if not event.startswith(GROUP):
+        return ()
+    name = event.removeprefix(GROUP)
+    held = (vocabulary.groups().get(name, ()), backgrounds().groups.get(name, ()))
+    return tuple(sorted({term for terms in held for term in terms}))
+
+
+def _events(connection: Connection, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Every event found so far, and the groups that these stand in."""
+    events = _distinct(connection, tables.findings.c.event)
+    groups_of = grouped(vocabulary.groups_of)
+    return (*events, *sorted({f"{GROUP}{name}" for event in events for name in groups_of(event)}))
+
+
+def _newest(
+    connection: Connection, numbers: Sequence[int], where: Sequence[ColumnElement[bool]]
+) -> dict[int, str]:
     """The event of the newest finding of each course, the gravest of its day."""
     found = tables.findings
     rank = case({"urgent": 0, "finding": 1}, value=found.c.level, else_=2)
     rows = connection.execute(
         select(found.c.course_id, found.c.event)
-        .where(found.c.course_id.in_(numbers))
+        .join(tables.courses, tables.courses.c.id == found.c.course_id)
+        .where(found.c.course_id.in_(numbers), *where)
         .order_by(found.c.course_id, found.c.day, rank.desc(), found.c.code)
     )
     return {row.course_id: row.event for row in rows}

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from math import exp, log
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -16,7 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from dashboards.board.beside import figure
 from detectors.followup.record import Observed
+from detectors.scope import YEAR
 
 _HERE = Path(__file__).parent
 
@@ -65,8 +68,10 @@ def environment() -> jinja2.Environment:
         "fields": fields,
         "kind": kind,
         "e": evidence,
+        "figure": figure,
+        "place": place,
     }
-    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES}
+    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES, "YEAR": YEAR}
     return pages
 
 
@@ -195,6 +200,15 @@ def words(name: str) -> str:
     'case review'
     """
     return name.replace("_", " ")
+
+
+def place(name: str) -> str:
+    """A name as one part of the path of an address.
+
+    >>> place("group:urinary"), place("Depersonalisation/derealisation disorder")
+    ('group%3Aurinary', 'Depersonalisation%2Fderealisation%20disorder')
+    """
+    return quote(name, safe="")
 
 
 def fields(observed: Observed) -> list[tuple[str, str]]:

@@ -54,13 +54,17 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One signal: its row, its pair's score (None: no case is left), rules and evidence."""
+    """One signal: its row, its pair's score (None: no case is left), rules and evidence.
+
+    `rate`: of a signal of the cohort, the row of `rates`, if there is one.
+    """
 
     row: Any
     score: Mapping[str, Any] | None
     evidence_at: float
     rules: tuple[Any, ...]
     points: tuple[Point, ...]
+    rate: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,15 @@ def _signals(connection: Connection, rows: Sequence[Any]) -> tuple[Signal, ...]:
     )
     for number, *values in connection.execute(query):
         points[number].append(Point(*values))
+    held = tables.rates
+    same = and_(tables.signals.c.product == held.c.product, tables.signals.c.event == held.c.event)
+    of_cohort = select(tables.signals.c.id, *held.c).join(held, same)
+    rates = {
+        row.id: row
+        for row in connection.execute(
+            of_cohort.where(tables.signals.c.id.in_(ids), tables.signals.c.dataset == "cohort")
+        )
+    }
     return tuple(
         Signal(
             row,
@@ -208,6 +221,7 @@ def _signals(connection: Connection, rows: Sequence[Any]) -> tuple[Signal, ...]:
             row.evidence_at,
             tuple(rules[row.id]),
             tuple(points[row.id]),
+            rates.get(row.id),
         )
         for row in rows
     )

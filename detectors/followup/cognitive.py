@@ -273,6 +273,7 @@ def _finding(
 STREAM = Stream(
     name="cognitive",
     kinds=frozenset({"cognitive", "dose", "sedation"}),
+    shown_by=frozenset({"cognitive"}),
     start=State(),
     step=cognitive,
     parameters=Parameters(),

@@ -12,10 +12,25 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from detectors.case_review import Rule
 from detectors.followup.arms import Arms
 from detectors.scope import YEAR, Cells
 from detectors.sequential import eprocess_background, two_sample_rates
 from detectors.sequential.mixture import log_mean_exp, nodes
+
+# what is raised by them, by the names that signals carry
+RULES = (
+    Rule(
+        "above_background",
+        "a rate above its background, at a look that the family of the cohort asks for",
+        "e-process against a counted background, Benjamini-Yekutieli over the family",
+    ),
+    Rule(
+        "above_arm",
+        "a rate above that of the arm it is compared with, stratum by stratum",
+        "two-sample e-process (Turner, Ly, Grünwald 2024), Benjamini-Yekutieli over the family",
+    ),
+)
 
 # of one stratum: events and time of the one arm, events and time of the other
 Sides = tuple[float, float, float, float]

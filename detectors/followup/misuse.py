@@ -125,6 +125,7 @@ def _finding(
 STREAM = Stream(
     name="misuse",
     kinds=frozenset({"enrolment", "dose", "dispensing", "misuse_screen"}),
+    shown_by=frozenset({"dose", "dispensing", "misuse_screen"}),
     start=State(),
     step=misuse,
     parameters=Parameters(),

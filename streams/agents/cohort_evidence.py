@@ -24,7 +24,6 @@ from streams.store.writing import insert_tuples
 
 ALPHA = 0.05
 BACKGROUND = "background"
-RULES = {BACKGROUND: "above_background"}  # of an arms test: "above_arm"
 COLUMNS = (
     "test",
     "product",
@@ -187,7 +186,7 @@ class CohortEvidence:
             if not on:
                 continue
             pair = ("cohort", line.product, line.event)
-            rule = RULES.get(line.test, "above_arm")
+            rule = looks.RULES[line.test != BACKGROUND].name
             n = int(self._n(line))
             detail = {
                 "test": line.test,

@@ -10,6 +10,7 @@ from detectors.cohort import Cohort
 from detectors.followup.content import content
 from detectors.followup.course import decode_course
 from schemas.vocabulary import Vocabulary
+from streams.agents import strata
 from streams.agents.check import Check
 from streams.agents.configuration import Configuration
 from streams.agents.courses import Courses
@@ -20,7 +21,7 @@ _COURSES = 500  # replayed at a time
 
 
 def check_rates(connection: Connection, configuration: Configuration) -> Check:
-    """The rates of the last checkpoint equal those of the courses in batch, to the bit.
+    """Rates and strata of the last checkpoint equal those of the courses in batch, to the bit.
 
     The batch side reads the courses alone, never the changes.
     """
@@ -35,8 +36,12 @@ def check_rates(connection: Connection, configuration: Configuration) -> Check:
     lock_day = held[0].lock_day if held else datetime.fromtimestamp(at, UTC).toordinal()
     said = {tuple(row)[:-2] for row in held}
     expected = set(rates(book, configuration, lock_day))
+    parts = tables.strata
+    within = connection.execute(select(*(parts.c[name] for name in strata.COLUMNS[:-2])))
+    wrong = said ^ expected
+    wrong |= {tuple(row) for row in within} ^ set(strata.strata(book, configuration, lock_day))
     figures = {"courses": len(book), "rates": len(expected)}
-    return Check("rates of the cohort equal batch", len(said ^ expected), figures)
+    return Check("rates of the cohort equal batch", len(wrong), figures)
 
 
 def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:

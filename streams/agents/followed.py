@@ -10,11 +10,12 @@ from sqlalchemy import Connection, delete
 from detectors.case_review import URGENT
 from detectors.coding import base
 from detectors.cohort import Cohort
-from detectors.followup import background
-from detectors.followup.content import CourseContent, assessed_by, decode_content
+from detectors.followup.content import CourseContent, decode_content
+from detectors.followup.counted import scope_of
 from detectors.followup.rates import rate
-from detectors.scope import YEAR, Scope
+from detectors.scope import YEAR
 from schemas.envelope import Change
+from streams.agents import strata
 from streams.agents.book import Figures
 from streams.agents.checkpoints import DOUBLED, newest_changes
 from streams.agents.cohort_evidence import CohortEvidence
@@ -26,7 +27,7 @@ from streams.store.scores import nullable
 from streams.store.writing import insert_tuples
 
 COHORT = "cohort"
-ASSESSED_BY = assessed_by()
+LIVE = 500  # courses up to which every stratum of every event is counted anew after each change
 COLUMNS = (
     "product",
     "event",
@@ -59,10 +60,13 @@ class Followed:
         self._urgent: dict[int, frozenset[Pair]] = {}
         self._counts: dict[Pair, int] = {}
         self._said: set[Pair] = set()
+        self._events: dict[int, frozenset[str]] = {}
+        self._moved: set[str] = set()
         self._touched = False
         for change in newest_changes(connection, kind="course"):
             self._apply(change)
         self._said.clear()
+        self._moved.clear()
         self._touched = False
         self.evidence.load(connection)
 
@@ -93,10 +97,15 @@ class Followed:
         self._said.clear()
 
     def rescore(self, moment: Moment) -> None:
-        """Write the rates of watched products anew, where a course has changed."""
+        """Write the rates of watched products anew, where a course has changed.
+
+        Their strata too; of a large cohort only for the events of that course, the others wait
+        for the checkpoint.
+        """
         if self._touched:
             self._touched = False
             self._write(moment)
+            self._write_strata(moment, None if len(self.book) <= LIVE else self._moved)
 
     def checkpoint(self, moment: Moment, reason: str) -> Figures:
         """Write the rates anew, and close the look of yesterday if it is open.
@@ -104,14 +113,21 @@ class Followed:
         Not where changes have merely doubled: in the middle of an import a look would take half.
         """
         if reason != DOUBLED:
-            yesterday = datetime.fromtimestamp(moment.at, UTC).toordinal() - 1
-            scope = scope_of(self.book, self._configuration, yesterday)
+            groups_of = self._configuration.vocabulary.groups_of
+            scope, _ = scope_of(self.book, _lock_day(moment) - 1, groups_of)
             self.evidence.look(moment, self.book, scope)
+        self._write_strata(moment, None)
         return Figures(cases=0, pairs=self._write(moment))
 
     def _apply(self, change: Change) -> None:
         content = decode_content(change.payload) if change.status == "active" else None
-        self._touched |= self.book.apply(change.case_id, change.revision, content)
+        if self.book.apply(change.case_id, change.revision, content):
+            self._touched = True
+            had = self._events.pop(change.case_id, frozenset())
+            has = frozenset(one.name for one in content.events) if content else frozenset[str]()
+            if has:
+                self._events[change.case_id] = has
+            self._moved |= had | has
         before = self._urgent.get(change.case_id, frozenset())
         now = self._urgent_pairs(content) if content is not None else frozenset()
         if before == now:
@@ -128,8 +144,12 @@ class Followed:
             (COHORT, one.product, one.event) for one in content.urgent if watches(one.product)
         )
 
+    def _write_strata(self, moment: Moment, events: set[str] | None) -> None:
+        strata.write(moment, self.book, self._configuration, _lock_day(moment), events)
+        self._moved.clear()
+
     def _write(self, moment: Moment) -> int:
-        lock_day = datetime.fromtimestamp(moment.at, UTC).toordinal()
+        lock_day = _lock_day(moment)
         rows = rates(self.book, self._configuration, lock_day)
         moment.connection.execute(delete(tables.rates))
         written = ((*row, lock_day, moment.position) for row in rows)
@@ -143,21 +163,16 @@ def rates(book: Cohort, configuration: Configuration, lock_day: int) -> list[tup
     Counted up to a day less the lag of `Scope`; the columns are `COLUMNS` without the last two.
     """
     watches = configuration.watchlist.watches
-    table = book.table(scope_of(book, configuration, lock_day))
+    scope, events = scope_of(book, lock_day, configuration.vocabulary.groups_of)
+    table = book.table(scope, events=events)
     found = rate(table.n, table.days / YEAR)
     columns = [
         *(nullable(getattr(table, name)) for name in COLUMNS[:7]),
         *(nullable(values) for values in found),
     ]
+    watches = configuration.watchlist.watches
     return [row for row in zip(*columns, strict=True) if watches(base(row[0]))]
 
 
-def scope_of(book: Cohort, configuration: Configuration, lock_day: int) -> Scope:
-    """What is counted up to a day: groups of the vocabulary and of the backgrounds."""
-    more = background.read().memberships()
-    groups = {
-        event: tuple({**dict.fromkeys(known), **dict.fromkeys(more.get(event, ()))})
-        for event in book.courses.coding.events.values
-        for known in [configuration.vocabulary.groups_of(event)]
-    }
-    return Scope(lock_day, groups=groups, assessed_by=ASSESSED_BY)
+def _lock_day(moment: Moment) -> int:
+    return datetime.fromtimestamp(moment.at, UTC).toordinal()

@@ -228,6 +228,29 @@ cohort_look_days = Table(
     Column("family", Integer, nullable=False, comment="members, those without data included"),
 )
 
+strata = Table(
+    "strata",
+    metadata,
+    Column("product", String, primary_key=True, comment="*: all together"),
+    Column("axis", String, primary_key=True, comment="route, setting, ...; empty: the product"),
+    Column("stratum", String, primary_key=True, comment="empty: not known"),
+    Column("event", String, primary_key=True),
+    Column("n", Integer, nullable=False, comment="first events of courses"),
+    Column("days", BigInteger, nullable=False, comment="person-days at risk up to them"),
+    Column("courses", Integer, nullable=False, comment="that gave any"),
+    Column("sessions", Integer, nullable=False, comment="assessed; 0: not counted by session"),
+    Column("sessions_with", Integer, nullable=False),
+    Column("sessions_to_first", Integer, nullable=False, comment="at risk of the first event"),
+    Column("met", Integer, nullable=False, comment="courses with a session assessed"),
+    Column("with_with", BigInteger, nullable=False, comment="sums over courses, see Clusters"),
+    Column("with_all", BigInteger, nullable=False),
+    Column("all_all", BigInteger, nullable=False),
+    Column("lock_day", Integer, nullable=False, comment="ordinal; counted up to it less the lag"),
+    Column("position", BigInteger, nullable=False, comment="in changes, at which computed"),
+    Index("ix_strata_event", "event"),
+    comment="the cohort's watched products by route, setting and so on, where anybody was at risk",
+)
+
 points = Table(
     "points",
     metadata,

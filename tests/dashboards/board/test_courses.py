@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, datetime
 from html import unescape
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from dashboards.board.timeline import MOST, Line, chart
-from schemas.envelope import VERSION, Entry, Envelope
-from schemas.record import check
-from schemas.vocabulary import Vocabulary
-from streams.agents.disposal import Disposal
-from streams.agents.items import Taken
-from streams.sealing import Sealer
 from tests.dashboards.board.conftest import Board
-
-TAKEN = datetime(2026, 7, 1, tzinfo=UTC)
-SEALER = Sealer(bytes(32))
-
-
-def record(kind: str, at: str, number: int, patient: str = "p-1", **values: Any) -> dict[str, Any]:
-    return {
-        "registry": "registry-a",
-        "record_id": f"{patient}/{number}",
-        "patient": patient,
-        "course": "2026",
-        "at": at,
-        "kind": kind,
-        **values,
-    }
-
+from tests.dashboards.followups import follow, record
 
 COURSE = [
     record("enrolment", "2026-01-05", 1, product="Spravato", route="nasal", setting="clinic"),
@@ -48,32 +24,6 @@ COURSE = [
 ]
 
 
-def follow(board: Board, records: list[dict[str, Any]]) -> None:
-    """Records as the follow-up agent writes them."""
-    log_id = board.filled.log.log_id()
-    disposal = Disposal("followups", board.filled.store, Vocabulary.load(), log_id)
-    entries = []
-    for index, one in enumerate(records):
-        raw = json.dumps(one).encode()
-        found = check("followups", raw, sender="registry-a", taken_at=TAKEN)
-        entries.append(
-            Entry(
-                index,
-                "registry-a",
-                "push",
-                TAKEN.timestamp(),
-                *SEALER.seal(raw),
-                found.record_id,
-                found.version,
-                found.status,
-                found.information_date,
-                found.content_hash,
-                found.body,
-            )
-        )
-    disposal.dispose([Taken(0, 0, Envelope(VERSION, "followups", tuple(entries)))])
-
-
 def text(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
@@ -83,14 +33,14 @@ def test_without_follow_up_the_list_says_that_this_is_not_a_clear_signal(empty: 
 
 
 def test_a_course_without_findings_is_not_said_to_be_well(empty: Board) -> None:
-    follow(empty, [COURSE[0], COURSE[3]])
+    follow(empty.filled, [COURSE[0], COURSE[3]])
     shown = text(empty.get("/courses"))
     assert "1 course is followed" in shown
     assert "not the same as being well" in shown
 
 
 def test_the_list_shows_courses_with_findings_and_filters_them(empty: Board) -> None:
-    follow(empty, COURSE)
+    follow(empty.filled, COURSE)
     assert "p-1, 2026" in text(empty.get("/courses"))
     assert "p-1, 2026" in text(empty.get("/courses?level=finding&stream=urinary"))
     assert "p-1, 2026" not in text(empty.get("/courses?level=urgent"))
@@ -98,7 +48,7 @@ def test_the_list_shows_courses_with_findings_and_filters_them(empty: Board) -> 
 
 
 def test_the_page_explains_each_finding_and_shows_every_record(empty: Board) -> None:
-    follow(empty, COURSE)
+    follow(empty.filled, COURSE)
     number = re.search(r'href="/courses/(\d+)"', empty.get("/courses"))
     assert number is not None
     html = empty.get(f"/courses/{number[1]}")
@@ -132,7 +82,7 @@ def test_a_picture_has_at_most_so_many_points_and_keeps_the_extremes() -> None:
 
 @pytest.mark.browser
 def test_the_pages_are_accessible_at_every_width(chromium: Browser, empty: Board) -> None:
-    follow(empty, COURSE)
+    follow(empty.filled, COURSE)
     context = chromium.new_context()
     cookie = {"name": "ketavigil_session", "value": empty.cookie(), "url": empty.url}
     context.add_cookies([cookie])  # type: ignore[list-item]

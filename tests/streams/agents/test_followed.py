@@ -15,12 +15,14 @@ from detectors.followup.content import CourseContent, Event, Urgent, encode_cont
 from detectors.followup.exposure import Stratum
 from detectors.followup.spells import TREATED, Spell
 from schemas.envelope import VERSION, Change, Changes
+from streams.agents import followed
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.store import tables
 from streams.store.store import Store, bind_log, open_store
 
 LOG = "the log of this test"
+STRATA = tables.strata
 START = date(2025, 1, 1).toordinal()
 
 
@@ -42,16 +44,15 @@ def course(
 ) -> Change:
     """A course under observation for the 200 days of the test."""
     days: dict[str, tuple[int, ...]] = {"dose": (START,), "urinary": (START + 199,)}
-    content = CourseContent(
-        "registry-a",
-        entry=START,
-        contact=START + 199,
-        strata=(Stratum(product, "intranasal", "clinic"),),
-        spells=(Spell(START, START + 200, TREATED, 0, 1),),
-        days=days,
-        events=events,
-        **more,
-    )
+    whole: dict[str, Any] = {
+        "entry": START,
+        "contact": START + 199,
+        "strata": (Stratum(product, "intranasal", "clinic"),),
+        "spells": (Spell(START, START + 200, TREATED, 0, 1),),
+        "days": days,
+        "events": events,
+    }
+    content = CourseContent("registry-a", **whole | more)
     return Change(
         "course",
         case_id=number,
@@ -150,3 +151,76 @@ def test_after_a_restart_the_cohort_is_the_same(store: Store) -> None:
     apply(again, 3, course(1, revision=1), course(2, urgent=urgent))
     assert [row[:-1] for row in rows(store, tables.rates)] == before
     assert len(rows(store, tables.signals)) == 1
+
+
+def stratum(store: Store, event: str, product: str, axis: str, name: str) -> Any:
+    held = {(row.product, row.axis, row.stratum, row.event): row for row in rows(store, STRATA)}
+    return held.get((product, axis, name, event))
+
+
+def test_each_stratum_has_its_own_counts(store: Store) -> None:
+    one = detector(store)
+    other = course(2, Event("Haematuria", START + 9), product="ketamine")
+    apply(one, 0, course(1, Event("Haematuria", START + 99)), other)
+    whole = stratum(store, "Haematuria", "esketamine", "", "")
+    assert (whole.n, whole.days, whole.courses, whole.position) == (1, 100, 1, 0)
+    for axis, name in (
+        ("route", "intranasal"),
+        ("setting", "clinic"),
+        ("phase", ""),
+        ("dose", ""),
+        ("sessions", "1-8"),
+        ("kind", "treated"),
+    ):
+        assert stratum(store, "Haematuria", "esketamine", axis, name)[4:14] == whole[4:14]
+    # every product together, those that are not watched included
+    apply(one, 1, course(3, product="sertraline"))
+    assert stratum(store, "Haematuria", "*", "", "").days == 100 + 10 + 200
+    assert stratum(store, "Haematuria", "sertraline", "", "") is None
+
+
+def test_sessions_lie_within_courses(store: Store) -> None:
+    one = detector(store)
+    days = {"dose": (START, 7, 7), "sedation": (START, 7, 7)}
+    sedated = (Event("Sedation", START, "session"), Event("Sedation", START + 7, "session"))
+    apply(one, 0, course(1, *sedated, days=days), course(2, days=days))
+    row = stratum(store, "Sedation", "esketamine", "", "")
+    assert (row.sessions, row.sessions_with, row.sessions_to_first, row.met) == (6, 2, 4, 2)
+    # courses with 2 of 3 and 0 of 3 sessions: 2 x 2, 2 x 3, 3 x 3 twice
+    assert (row.with_with, row.with_all, row.all_all) == (4, 6, 18)
+
+
+def test_a_group_shows_its_0_events_and_a_product_nobody_could_be_found_with_has_no_days(
+    store: Store,
+) -> None:
+    one = detector(store)
+    apply(one, 0, course(1), course(2, days={}, product="ketamine"))
+    assert stratum(store, "group:urinary", "esketamine", "", "")[4:7] == (0, 200, 1)
+    assert stratum(store, "group:urinary", "ketamine", "", "")[4:7] == (0, 0, 0)
+    assert stratum(store, "group:urinary", "ketamine", "route", "intranasal") is None
+    assert stratum(store, "Death", "ketamine", "", "")[4:7] == (0, 200, 1)
+    assert rate_of(store, "ketamine", "group:urinary").rate is None
+    assert rate_of(store, "esketamine", "group:urinary").rate == 0
+
+
+def test_of_a_large_cohort_only_the_events_that_moved_are_counted_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "LIVE", 1)
+    one = detector(store)
+    apply(one, 0, course(1, Event("Haematuria", START + 99)), Change("checkpoint", reason="x"))
+    apply(one, 1, course(2, Event("Anxiety", START + 9)))
+    assert stratum(store, "Anxiety", "esketamine", "", "").position == 1
+    assert stratum(store, "Haematuria", "esketamine", "", "")[4:7] == (1, 100, 1)
+    # the event is taken back: it is in no course any more, but its group stays
+    apply(one, 2, course(1, revision=2), course(3, Event("Haematuria", START + 49)))
+    assert stratum(store, "Haematuria", "esketamine", "", "")[4:7] == (1, 200 + 200 + 50, 3)
+    assert stratum(store, "group:urinary", "esketamine", "", "").position == 2
+    apply(one, 3, course(3, revision=2))
+    assert stratum(store, "Haematuria", "esketamine", "", "") is None
+    assert stratum(store, "group:urinary", "esketamine", "", "")[4:7] == (0, 600, 3)
+    # the rest waits for the checkpoint, and then everything equals the batch
+    assert stratum(store, "Death", "esketamine", "", "").days == 200
+    apply(one, 4, Change("checkpoint", reason="x"))
+    assert stratum(store, "Death", "esketamine", "", "").days == 600
+    assert {row.position for row in rows(store, STRATA)} == {4}

@@ -131,6 +131,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", name=op.f("pk_cohort_look_days")),
     )
     op.create_table(
+        "strata",
+        sa.Column("product", sa.String(), nullable=False),
+        sa.Column("axis", sa.String(), nullable=False),
+        sa.Column("stratum", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.Column("courses", sa.Integer(), nullable=False),
+        sa.Column("sessions", sa.Integer(), nullable=False),
+        sa.Column("sessions_with", sa.Integer(), nullable=False),
+        sa.Column("sessions_to_first", sa.Integer(), nullable=False),
+        sa.Column("met", sa.Integer(), nullable=False),
+        sa.Column("with_with", sa.BigInteger(), nullable=False),
+        sa.Column("with_all", sa.BigInteger(), nullable=False),
+        sa.Column("all_all", sa.BigInteger(), nullable=False),
+        sa.Column("lock_day", sa.Integer(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("product", "axis", "stratum", "event", name=op.f("pk_strata")),
+    )
+    op.create_index("ix_strata_event", "strata", ["event"])
+    op.create_table(
         "duplicates",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("version_id", ID, nullable=False),

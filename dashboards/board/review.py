@@ -1,0 +1,91 @@
+"""The courses behind a case review of the cohort: whose urgent findings raised it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from dashboards.board.cohort import through
+from dashboards.board.courses import Found, found_of
+from dashboards.board.rates import Counted, of_product, read
+from detectors.followup.content import content
+from detectors.followup.course import decode_course
+from streams.store import tables
+
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """One course with its urgent findings of the event, the newest first."""
+
+    id: int
+    registry: str
+    patient: str
+    course: str
+    findings: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind a signal of the cohort: its rate, and for a case review its courses."""
+
+    counted: Counted | None
+    through: str
+    review: Review | None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """At most `MOST` courses, the newest finding first, and whether there are more."""
+
+    courses: tuple[Reviewed, ...]
+    more: bool
+
+
+def behind(connection: Connection, signal: Any) -> Behind:
+    """The rate of a signal's pair, and the courses if it is a case review."""
+    counted = of_product(read(connection, signal.event), signal.product)
+    return Behind(
+        counted,
+        through(counted.lock_day) if counted else "",
+        review(connection, signal.product, signal.event) if signal.kind == "case_review" else None,
+    )
+
+
+def review(connection: Connection, product: str, event: str) -> Review:
+    """The courses that have an urgent finding of an event, on a day on which a product was given.
+
+    By the same content of a course that raises the signal.
+    """
+    courses, found = tables.courses, tables.findings
+    urgent = (found.c.level == "urgent") & (found.c.event == event)
+    rows = connection.execute(
+        select(courses, func.max(found.c.day).label("day"))
+        .join(found, found.c.course_id == courses.c.id)
+        .where(urgent)
+        .group_by(*courses.c)
+        .order_by(func.max(found.c.day).desc(), courses.c.id)
+    )
+    out: list[Reviewed] = []
+    for row in rows:
+        days = _days(row, product, event)
+        if not days:
+            continue
+        if len(out) == MOST:
+            return Review(tuple(out), more=True)
+        mine = connection.execute(
+            select(found)
+            .where(found.c.course_id == row.id, urgent, found.c.day.in_(days))
+            .order_by(found.c.day.desc(), found.c.stream, found.c.code, found.c.anchor)
+        ).all()
+        findings = tuple(map(found_of, mine))
+        out.append(Reviewed(row.id, row.registry, row.patient, row.course, findings))
+    return Review(tuple(out), more=False)
+
+
+def _days(row: Any, product: str, event: str) -> set[int]:
+    held = content(decode_course(row.state), row.registry).urgent
+    return {one.day for one in held if (one.product, one.event) == (product, event)}

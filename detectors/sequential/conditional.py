@@ -73,7 +73,8 @@ def type1(
         n = np.arange(min_events, int(horizon) + 1)
         times = crossing(n, counted, critical_value)
     else:
-        most = min_events + 16
+        mean = counted * horizon + critical_value
+        most = min_events + int(mean + 2 * np.sqrt(critical_value * mean)) + 4
         while crossing(most, counted, critical_value) < horizon:
             most *= 2
         n = np.arange(min_events, most + 1)

@@ -7,8 +7,8 @@ from scipy.special import gammaln
 
 from detectors.disproportionality.method import Floats, Integers
 
-# what a step adds less often than this is left out, however the counts are weighted later
-NEVER = 1e-40
+# standard deviations above the mean, and events, beyond which a step never adds: 1e-40 and less
+DEVIATIONS, MORE = 14.0, 40.0
 
 
 def silent(times: Floats, limits: Integers) -> Floats:
@@ -34,10 +34,9 @@ def silent(times: Floats, limits: Integers) -> Floats:
 
 def _steps(step: float, most: int, log_factorial: Floats) -> Floats:
     """The Poisson law of what a step adds, as far as it ever does."""
-    n = np.arange(float(most))
-    law: Floats = np.exp(n * np.log(step) - step - log_factorial[:most])
-    ever = np.flatnonzero((law > NEVER) | (n < step))
-    return law[: ever[-1] + 1] if ever.size else law[:1]
+    size = min(most, int(step + DEVIATIONS * np.sqrt(step) + MORE))
+    law: Floats = np.exp(np.arange(size) * np.log(step) - step - log_factorial[:size])
+    return law
 
 
 def mixed(silent_at: Floats, time: float, shape: float) -> Floats:

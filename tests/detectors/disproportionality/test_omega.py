@@ -11,7 +11,15 @@ from scipy.stats import gamma
 
 from detectors.cases import Cases
 from detectors.disproportionality.method import from_json, to_json
-from detectors.disproportionality.omega import COLUMNS, Parameters, omega, score, triples
+from detectors.disproportionality.omega import (
+    COLUMNS,
+    Parameters,
+    omega,
+    score,
+    together,
+    triples,
+)
+from detectors.disproportionality.table import PairTable
 
 WORKED = (10, 100), (20, 1000), (30, 1000), (100, 10_000)
 
@@ -100,3 +108,29 @@ def test_parameters_go_through_json() -> None:
     cases = Cases.listed([[0, 1], [0], [1], [2]] * 3, [[5], [5], [6], [5]] * 3)
     wide, narrow = (score(triples(cases, 0, 1), Parameters(x)) for x in (0.99, 0.5))
     assert wide["omega025"][0] < narrow["omega025"][0]
+
+
+def test_pairs_together_with_some_products_are_counted_as_one_combination_is() -> None:
+    """From two tables, of all reports and of those with any of the products."""
+    rng = np.random.default_rng(6)
+    products = [sorted(set(rng.integers(0, 4, 3).tolist())) for _ in range(300)]
+    events = [sorted(set(rng.integers(5, 8, 2).tolist())) for _ in range(300)]
+    cases, others = Cases.listed(products, events), np.array([2, 3])
+
+    def counted(of: Cases) -> PairTable:
+        rows = []
+        for product, event in ((0, 5), (0, 7), (1, 6), (2, 5)):
+            having, with_event = of.having_product(product), of.having_event(event)
+            groups = (having & with_event, having, with_event, of.counted)
+            rows.append([int(g.sum()) for g in groups])
+        names = np.full(4, "", dtype=object)
+        return PairTable(names, names, *np.array(rows).T.copy())
+
+    found = together(counted(cases), counted(cases.within(cases.having_product(others))))
+    for row, (product, event) in enumerate(((0, 5), (0, 7), (1, 6))):
+        one = triples(cases, product, others)
+        place = one.event.tolist().index(event)
+        assert [int(c[row]) for c in found[1:]] == [int(c[place]) for c in one[1:]]
+    # one of the products itself is never without them
+    assert found.total_first[3] == 0
+    assert np.isnan(score(found)["omega"][3])

@@ -140,6 +140,13 @@ def test_a_background_of_very_many_events_is_a_number(least: int) -> None:
         assert found.critical_value == pytest.approx(known.critical_value, abs=1e-4)
 
 
+def test_a_very_small_alpha_has_a_critical_value_too() -> None:
+    limit = critical_value(0.5, 20, 1e-7)
+    assert limit.critical_value is not None
+    assert limit.critical_value > 10
+    assert limit.type1 == pytest.approx(1e-7, rel=1e-3)
+
+
 def over_fixed_time(mean: float, period: str, stop: str, horizon: float) -> float:
     """The error where the background's person-time is fixed and its count Poisson of this mean."""
     total = 0.0

@@ -39,6 +39,13 @@ def test_published_critical_values() -> None:
         assert limit.type1 == pytest.approx(float(row["alpha"]), abs=1e-10)
 
 
+def test_a_very_small_alpha_has_a_critical_value_too() -> None:
+    limit = critical_value(20, 1e-7)
+    assert limit.critical_value is not None
+    assert limit.critical_value > 10
+    assert limit.type1 == pytest.approx(1e-7, rel=1e-3)
+
+
 def test_a_crossing_is_where_the_ratio_is_the_critical_value() -> None:
     n = np.array([1, 4, 60, 900])
     time = crossing(n, 3.5)

@@ -156,6 +156,35 @@ def test_a_pair_scores_the_same_wherever_it_stands(method: Method, seed: int) ->
     )
     for a, b in zip(whole, shuffled, strict=True):
         np.testing.assert_array_equal(a[:, order], b)
+    for i in range(6):
+        alone = method.batch(
+            1 if method.reference is None else take(before, [i]),
+            take(data, (slice(None), [i])),
+            method.parameters,
+        )
+        for a, b in zip(whole, alone, strict=True):
+            np.testing.assert_array_equal(a[:, [i]], b)
+
+
+@METHOD
+@settings(max_examples=8, deadline=None)
+@given(seed=SEEDS)
+def test_without_reports_nothing_is_ever_found(method: Method, seed: int) -> None:
+    """Evidence is one-sided: what protects is no signal."""
+    data, before = draw(method, seed, 6, 5), reference(method, seed, 5)
+    none = {"n": np.zeros_like(data.n)}
+    for part, whole in PARTS.get(method.name, {}).items():
+        if whole == "n":
+            none[part] = np.zeros_like(data.n)
+    found = method.batch(before, data._replace(**none), method.parameters)
+    told = {
+        name: column
+        for name, column in found._asdict().items()
+        if name.endswith("_sup") or name in {"signal", "statistic"}
+    }
+    assert told
+    for name, column in told.items():
+        assert not column.any(), name
 
 
 @METHOD

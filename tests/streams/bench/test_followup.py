@@ -159,7 +159,15 @@ def test_first_events_hold_alpha_at_the_margin_and_every_event_does_not() -> Non
         assert every.value >= own.value
     wrong = rows["sessions_every_ever_x1.25"].value
     assert lower_limit(round(100 * wrong), 100) > 0.05
-    assert rows == named(followup_alpha.rows(100, 2))
+
+
+def test_surveillances_are_those_of_their_seed() -> None:
+    once, again, other = (followup_alpha.block(4, seed, 0) for seed in (2, 2, 3))
+    assert {key: fired.tolist() for key, fired in once.items()} == {
+        key: fired.tolist() for key, fired in again.items()
+    }
+    assert all(len(fired) == 4 for fired in other.values())
+    assert followup_alpha.rows(4, 2) == followup_alpha.rows(4, 2)
 
 
 def test_a_process_that_cries_wolf_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,15 @@ from streams.bench.followup_pool import DAYS, drawn
 from streams.bench.rows import Row, text
 from streams.simulate.cohort.plan import Plan
 
+# of each planted harm: enough for a median, and each is a product of large matrices
+MOST = 2000
+
 
 class Sizes(NamedTuple):
-    """Courses without harm, replicated surveillances, courses that are held at once."""
+    """Courses without harm, replicated surveillances, courses that are held at once.
+
+    Planted harms have `runs` surveillances too, at most `MOST`.
+    """
 
     pool: int = 5000
     runs: int = 4000
@@ -40,7 +46,7 @@ def run(sizes: Sizes, seed: int) -> list[Row]:
     return [
         *followup_null.rows(pool),
         *followup_alpha.rows(sizes.runs, seed),
-        *followup_harms.rows(pool, sizes.runs, seed),
+        *followup_harms.rows(pool, min(sizes.runs, MOST), seed),
         *followup_speed.rows(sizes.courses, seed),
     ]
 

@@ -32,7 +32,7 @@ from streams.simulate.cohort.table import Bools, Ints
 RATIOS = (1.0, 1.25)
 COURSES, DAYS = 300, 730
 ARM = {"esketamine": 1.0}
-# events a year, and how unlike patients are: one in a hundred has more than six times the mean
+# events a year, and how unlike patients are: one in a hundred has more than eight times the mean
 A_YEAR, FRAILTY = 0.4, 3.0
 # of a session, as sedation is: half of the patients, and these again
 EFFECT = Recurring(prone=0.5, first=0.5, later=0.25, falls=4.0)

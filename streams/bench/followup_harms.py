@@ -8,6 +8,11 @@ the cohort counts them. All rules see the same surveillances. The threshold of e
 set on those without harm, as low as it can be without more false alarms among them than the
 sequential rule has.
 
+A background takes the rate to be the same all along a course. Where it is not, the `background`
+signals without any harm: the first blood pressure crisis comes in the first four weeks at 20 times
+the rate of later months, and an opening cohort is all in its first weeks. Its share of false
+alarms is printed, under the goal, and thresholds are tuned to as many.
+
 A harm is looked for in the arms that it is planted in, and again (`marked`) among those patients
 alone whose marker says that they are prone. Weeks count from the opening; a rule that is silent to
 the end counts with all of it, so that a difference to it is the least that it can be.

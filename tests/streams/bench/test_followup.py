@@ -159,7 +159,23 @@ def test_first_events_hold_alpha_at_the_margin_and_every_event_does_not() -> Non
         assert every.value >= own.value
     wrong = rows["sessions_every_ever_x1.25"].value
     assert lower_limit(round(100 * wrong), 100) > 0.05
-    assert rows == named(followup_alpha.rows(100, 2))
+
+
+def test_surveillances_are_those_of_their_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def kept(own: followup_alpha.Watch, other: followup_alpha.Watch) -> Any:
+        seen.append(float(own.time.sum() - other.time.sum()))
+        return np.zeros(own.n.shape[1], dtype=bool)
+
+    monkeypatch.setattr(followup_alpha, "arms_fired", kept)
+    for seed in (2, 2, 3):
+        followup_alpha.rows(2, seed)
+    once, again, other = np.reshape(seen, (3, -1))
+    assert np.array_equal(once, again)
+    assert (once != other).all()
+    # the two arms are other patients
+    assert (once != 0).all()
 
 
 def test_a_process_that_cries_wolf_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,20 +8,24 @@
 | `ketavigil_freshness_seconds` | | histogram: from durable to scored, pushed records |
 | `ketavigil_lag_records` | topic, partition | entries of the log that wait for their agent |
 | `ketavigil_signals` | dataset, state, priority | signals |
-| `ketavigil_score` | dataset, product, event, statistic | `STATISTICS` of watched pairs |
+| `ketavigil_score` | dataset, product, event, statistic | `STATISTICS`, `RATES` of watched pairs |
 | `ketavigil_detector_last_run_timestamp_seconds` | detector | when an agent last scored |
 | `ketavigil_registry_last_record_timestamp_seconds` | registry | newest record of who pushes |
 | `ketavigil_quality_batches_total` | result | batches seen by the quality suite |
 
 A pair without a case has no score, so its series end. Scores are of at most 2,000 pairs: those of
-open signals first, then the highest lower limit of the IC.
+open signals first, then the highest lower limit of the IC. Up to 500 of them are pairs of the
+cohort, which have rates: those of open signals first, then those with an event, the highest lower
+limit of the rate first. They are per patient-year; `share` is of sessions, where an event is
+counted by session. A pair of which nobody was at risk has none: no data is not 0.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -33,13 +37,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, Float, Row, and_, cast, exists, func, select
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboards.board.health import batches, freshness_buckets, last_pushed
 from dashboards.lag import Behind, Lag, in_flight
+from detectors.scope import YEAR
 from schemas.errors import LogError, StoreError
 from streams.log import open_log
 from streams.log.base import Log
@@ -51,7 +56,10 @@ from streams.store.store import Store
 SCORE = "ketavigil_score"
 _text: Callable[[float], str] = floatToGoString
 MOST_PAIRS = 2_000
+MOST_OF_COHORT = 500
 STATISTICS = ("n", "expected", "prr", "ror", "ic", "ic025")
+RATES = ("n", "patient_years", "rate", "rate_lower", "rate_upper", "share")
+COHORT = "cohort"
 CLOSED = ("refuted", "closed")
 
 
@@ -202,27 +210,66 @@ def _signals(connection: Connection) -> Metric:
 
 
 def _scores(connection: Connection) -> Metric:
-    table, signals = tables.scores, tables.signals
-    signalled = exists().where(
-        and_(*(signals.c[name] == table.c[name] for name in ("dataset", "product", "event"))),
-        signals.c.state.not_in(CLOSED),
-    )
     family = GaugeMetricFamily(
         SCORE,
         "Scores of watched pairs and open signals.",
         labels=["dataset", "product", "event", "statistic"],
     )
+    rates = _rates(connection)
+    for row in rates:
+        product, event, *values = tuple(row)
+        for statistic, value in zip(RATES, values, strict=True):
+            if value is not None:
+                family.add_metric([COHORT, product, event, statistic], value)
+    table, signals = tables.scores, tables.signals
+    signalled = exists().where(
+        and_(*(signals.c[name] == table.c[name] for name in ("dataset", "product", "event"))),
+        signals.c.state.not_in(CLOSED),
+    )
     rows = connection.execute(
         select(table.c.dataset, table.c.product, table.c.event, *(table.c[s] for s in STATISTICS))
         .where(table.c.watched | signalled)
         .order_by(signalled.desc(), table.c.ic025.desc().nulls_last(), *table.primary_key)
-        .limit(MOST_PAIRS)
+        .limit(MOST_PAIRS - len(rates))
     )
     for dataset, product, event, *values in rows:
         for statistic, value in zip(STATISTICS, values, strict=True):
             if value is not None:
                 family.add_metric([dataset, product, event, statistic], value)
     return family
+
+
+def _rates(connection: Connection) -> Sequence[Row[Any]]:
+    """Product, event and `RATES` of the cohort, of whole products and of what is signalled."""
+    table, signals = tables.rates, tables.signals
+    signalled = exists().where(
+        signals.c.dataset == COHORT,
+        signals.c.product == table.c.product,
+        signals.c.event == table.c.event,
+        signals.c.state.not_in(CLOSED),
+    )
+    share = cast(table.c.sessions_with, Float) / func.nullif(table.c.sessions, 0)
+    return connection.execute(
+        select(
+            table.c.product,
+            table.c.event,
+            table.c.n,
+            table.c.days / YEAR,
+            table.c.rate,
+            table.c.rate_lower,
+            table.c.rate_upper,
+            share,
+        )
+        .where((table.c.days > 0) | (table.c.sessions > 0))
+        .where(~table.c.product.contains(" @") | signalled)
+        .order_by(
+            signalled.desc(),
+            (table.c.n > 0).desc(),
+            table.c.rate_lower.desc().nulls_last(),
+            *table.primary_key,
+        )
+        .limit(MOST_OF_COHORT)
+    ).all()
 
 
 def _runs(connection: Connection) -> Metric:

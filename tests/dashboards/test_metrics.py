@@ -13,13 +13,14 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from starlette.applications import Starlette
 
-from dashboards.metrics import MOST_PAIRS, _encoded, metrics_route
+from dashboards.metrics import MOST_OF_COHORT, MOST_PAIRS, RATES, _encoded, metrics_route
 from dashboards.web import create_web
 from streams.store import tables
 from streams.store.scores import drop_score
+from tests.dashboards.followups import clinic, detect, follow
 from tests.dashboards.support import PAIR, Filled, fill
 from tests.streams.gateway.serving import running
 
@@ -168,6 +169,89 @@ def test_no_more_than_two_thousand_pairs_those_of_signals_and_the_strongest(
     assert events["Event 0"] == 3  # weak, but a signal
     assert "Event 1" not in events  # as weak, and none
     assert "Event 49" in events  # n = 52
+
+
+def of_cohort(found: Samples) -> dict[tuple[str, str, str], float]:
+    """(product, event, statistic): value."""
+    return {
+        (dict(labels)["product"], dict(labels)["event"], dict(labels)["statistic"]): n
+        for (name, labels), n in found.items()
+        if name == "ketavigil_score" and ("dataset", "cohort") in labels
+    }
+
+
+def test_the_cohort_has_rates_with_their_limits_and_no_series_without_data(tmp_path: Path) -> None:
+    filled = Filled(tmp_path)
+    follow(filled, clinic())
+    detect(filled)
+    try:
+        with running(create_web(filled.settings)) as url:
+            found = scrape(f"{url}/metrics")
+    finally:
+        filled.close()
+    rates = of_cohort(found)
+    # 6 courses of 100 days to the event and 3 of 365: 1,695 days
+    assert rates["ketamine", "Haematuria", "n"] == 6
+    assert rates["ketamine", "Haematuria", "patient_years"] == pytest.approx(1695 / 365.25)
+    assert rates["ketamine", "Haematuria", "rate"] == pytest.approx(6 / (1695 / 365.25))
+    # Garwood's limits of 6 events: 2.2019 and 13.0595
+    lower, upper = (rates["ketamine", "Haematuria", f"rate_{end}"] for end in ("lower", "upper"))
+    assert lower == pytest.approx(2.2019 / (1695 / 365.25), rel=1e-4)
+    assert upper == pytest.approx(13.0595 / (1695 / 365.25), rel=1e-4)
+    assert rates["esketamine", "Sedation", "share"] == pytest.approx(6 / 21)
+    assert ("ketamine", "Haematuria", "share") not in rates
+    assert rates["ketamine", "Death", "rate"] == 0
+    # of arketamine nobody was asked: no data is no series, and not 0
+    assert not any(key[:2] == ("arketamine", "Haematuria") for key in rates)
+    assert {key[2] for key in rates} == set(RATES)
+    assert not any(" @" in key[0] for key in rates)
+    labels = {"dataset": "cohort", "state": "new", "priority": "high"}
+    assert value(found, "ketavigil_signals", **labels) == 2
+
+
+def test_the_cohort_takes_at_most_a_quarter_of_the_pairs(url: str, filled: Filled) -> None:
+    many(filled, 3000)
+    weak, gone = ("cohort", "ketamine @home", "Event 0"), ("cohort", "ketamine", "Event 1")
+    with filled.store.write() as connection:
+        connection.execute(
+            insert(tables.rates),
+            [
+                {
+                    "product": product,
+                    "event": f"Event {i}",
+                    "n": i % 3,
+                    "days": 0 if i == 1 else 3652,
+                    "courses": 1,
+                    "sessions": 0,
+                    "sessions_with": 0,
+                    "rate": (i % 3) / 10,
+                    "rate_lower": (i % 3) / 20 + i / 1e6,
+                    "rate_upper": 2.0,
+                    "lock_day": 739_000,
+                    "position": 1,
+                }
+                for i in range(900)
+                for product in ("ketamine", "ketamine @home")
+            ],
+        )
+        for pair in (weak, gone):
+            filled.signal(connection, pair, position=9, n=1, rules={"urgent_finding": True})
+    found = scrape(url)
+    pairs = {
+        tuple(dict(labels)[label] for label in ("dataset", "product", "event"))
+        for name, labels in found
+        if name == "ketavigil_score"
+    }
+    cohort = {pair for pair in pairs if pair[0] == "cohort"}
+    assert (len(pairs), len(cohort)) == (MOST_PAIRS, MOST_OF_COHORT)
+    # a stratum and an event of which there is none stand there by their signal, unless without data
+    assert weak in cohort
+    assert gone not in cohort
+    assert ("cohort", "ketamine @home", "Event 2") not in cohort
+    # those with events come first: 299 with two, then the 200 of one with the highest lower limit
+    assert sum(int(event.split()[1]) % 3 == 2 for _, _, event in cohort) == 300
+    ones = sorted(int(event.split()[1]) for _, _, event in cohort if int(event.split()[1]) % 3 == 1)
+    assert ones == list(range(1, 900, 3))[-199:]
 
 
 def test_the_signal_that_was_closed_has_no_claim(url: str, filled: Filled) -> None:

@@ -149,7 +149,7 @@ def through(lock_day: int) -> str:
     """The last day that counts, of rates counted up to a lock day less the lag of reports.
 
     >>> through(739_100)
-    '2024-06-21'
+    '2024-07-03'
     """
     return date.fromordinal(Scope(lock_day).through).isoformat()
 

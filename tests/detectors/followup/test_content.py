@@ -55,8 +55,8 @@ def test_the_content_of_a_course_by_hand() -> None:
         strata=(planned, given_),
         spells=(Spell(first, first + 2, 0, 0, 0), Spell(first + 2, first + 10, 1, 1, 1)),
         days={"dose": (first + 2,), "urinary": (first + 2, 2)},
-        # one finding an event: haematuria has one key, and the newest takes its place
-        events=(Event("Haematuria", first + 4),),
+        # one finding an event: haematuria is said once, on its first day
+        events=(Event("Haematuria", first + 2),),
         attributes=(("age", "adults"), ("region", "EU"), ("sex", "male")),
     )
 

@@ -13,6 +13,7 @@ import pytest
 
 from streams.store.tables import STATISTICS
 from tests.deployment import Deployment, report
+from tests.kafka_server import DROPPED
 from tests.market import pairs
 from tests.support import shared
 
@@ -177,6 +178,7 @@ def test_rotashield_is_raised_on_the_day_of_the_third_report(tmp_path: Path) -> 
 
 
 @pytest.mark.kafka
+@DROPPED
 def test_an_import_through_kafka_scores_as_one_through_sqlite(
     tmp_path: Path, kafka_broker: str
 ) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from streams.log import Log, open_log
+from tests.kafka_server import DROPPED
 
 
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=[pytest.mark.kafka, DROPPED])])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "kafka":
         return f"kafka://{request.getfixturevalue('kafka_broker')}"

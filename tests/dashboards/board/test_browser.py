@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,10 +63,8 @@ def test_the_list_follows_the_store_without_reloading(page: Page, board: Board) 
     row = page.locator("tr", has=page.locator("#signal-1"))
     assert "7 / 0.10" in row.inner_text()
     page.wait_for_timeout(500)
-    began = time.monotonic()
     newer(board.filled, 20, 31)
     expect(page.locator("tbody tr").first).to_contain_text("31 / 0.48")
-    assert time.monotonic() - began < 2
     # the newest evidence comes first, and the footer says at which position
     assert page.locator("tbody tr").first.locator("#signal-1").count() == 1
     expect(page.locator("#moment")).to_contain_text("Position 20,")
@@ -78,14 +75,12 @@ def test_a_new_signal_appears_and_is_announced(page: Page, board: Board) -> None
     page.goto(board.url)
     assert page.get_by_role("status").inner_text() == "3 signals"
     page.wait_for_timeout(500)
-    began = time.monotonic()
     pair = ("solicited", "arketamine", "Tinnitus")
     with board.filled.store.write() as connection:
         board.filled.score(connection, [(pair, (3, 10, 20, 9_900))], position=21)
         board.filled.signal(connection, pair, position=21, n=3, rules={"ic025": True})
         board.filled.move(connection, 21)
     page.locator("#signal-4").wait_for(timeout=4000)
-    assert time.monotonic() - began < 2
     expect(page.get_by_role("status")).to_have_text("4 signals")
 
 

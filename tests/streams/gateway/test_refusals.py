@@ -284,15 +284,13 @@ def test_the_loop_answers_while_large_bodies_are_parsed(gateway: Serving) -> Non
             pool.submit(client.post, "/v1/reports?validate=true", content=large, headers=JSON)
             for _ in range(2)
         ]
-        slowest, looks = 0.0, 0
+        answered = 0
         while not all(future.done() for future in work):
-            began = time.monotonic()
             assert httpx.get(f"{gateway.url}/healthz").status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
-            looks += 1
+            answered += 1
         assert [future.result().status_code for future in work] == [202, 202]
-    assert looks >= 3
-    assert slowest < 1
+    # a loop that parsed the two would answer before, between and after: three times
+    assert answered > 3
 
 
 def _connection(gateway: Serving) -> socket.socket:

@@ -51,7 +51,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    result = chi2(table.n, table.n_product, table.n_event, table.n_total)
+    result = chi2(*table.as_floats)
     return {"chi2": result.plain, "chi2_yates": result.yates}
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from detectors.disproportionality.gps import Fit, Prior, fit
 from detectors.disproportionality.method import Columns, Floats, Integers, Method, floats
 from detectors.disproportionality.posterior import Posterior
-from detectors.disproportionality.rrr import expected
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
@@ -104,11 +103,11 @@ def fit_table(table: PairTable, likelihood: str = "truncated") -> Fit:
         n, spread, weight = all_cells(table)
         return fit(n, spread, truncated=False, weight=weight)
     seen = table.n > 0
-    return fit(table.n[seen], expected(table.n_product, table.n_event, table.n_total)[seen])
+    return fit(table.n[seen], table.expected[seen])
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    independent = expected(table.n_product, table.n_event, table.n_total)
+    independent = table.expected
     if parameters.prior is not None:
         prior = Prior(*parameters.prior)
     else:

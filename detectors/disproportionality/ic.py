@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy.typing as npt
 from scipy.special import gammaincinv
 
 from detectors.disproportionality.method import Columns, Floats, Integers, Method, floats
-from detectors.disproportionality.rrr import expected
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
@@ -46,9 +46,23 @@ def ic(n: npt.ArrayLike, expected: npt.ArrayLike, level: float = 0.95) -> IC:
     prior = np.log2(floats(expected) + SHRINKAGE)
     return IC(
         np.log2(shape)[row] - prior,
-        np.log2(gammaincinv(shape, tail))[row] - prior,
-        np.log2(gammaincinv(shape, 1 - tail))[row] - prior,
+        log2_quantiles(shape, tail)[row] - prior,
+        log2_quantiles(shape, 1 - tail)[row] - prior,
     )
+
+
+def log2_quantiles(shape: Floats, q: float) -> Floats:
+    """Logarithm (base 2) of gamma quantiles; each shape is computed once, whatever table it is in.
+
+    >>> log2_quantiles(np.array([3.5]), 0.025).round(4).tolist()
+    [-0.2431]
+    """
+    return np.array([_log2_quantile(one, q) for one in shape.tolist()])
+
+
+@lru_cache(maxsize=200_000)
+def _log2_quantile(shape: float, q: float) -> float:
+    return float(np.log2(gammaincinv(shape, q)))
 
 
 def distinct(n: Integers) -> tuple[Floats, Integers]:
@@ -74,8 +88,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    independent = expected(table.n_product, table.n_event, table.n_total)
-    result = ic(table.n, independent, parameters.level)
+    result = ic(table.n, table.expected, parameters.level)
     return {"ic": result.estimate, "ic025": result.lower, "ic975": result.upper}
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.method import Columns, Floats, Method
-from detectors.disproportionality.rrr import expected
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
@@ -46,8 +45,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    independent = expected(table.n_product, table.n_event, table.n_total)
-    result = ic0005(table.n, independent, parameters.level)
+    result = ic0005(table.n, table.expected, parameters.level)
     return {"ic0005": result.lower, "ic9995": result.upper}
 
 

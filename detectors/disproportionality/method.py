@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -73,9 +74,31 @@ def from_json(like: Parameters, text: str) -> Parameters:
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """The quotient, NaN where the denominator is 0: never inf."""
-    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
-    np.divide(numerator, denominator, out=out, where=denominator != 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out: Floats = np.asarray(numerator / denominator)
+    empty = np.asarray(denominator == 0)
+    if empty.any():
+        np.copyto(out, np.nan, where=empty)
     return out
+
+
+def around(estimate: Floats, variance: Floats, level: float) -> tuple[Floats, Floats]:
+    """Limits of a ratio whose logarithm has this variance; its array is used up.
+
+        estimate exp(+-z sqrt(variance))
+
+    NaN where the variance is infinite, as it is where a cell is empty: never inf.
+    """
+    factor = np.asarray(variance)
+    np.sqrt(factor, out=factor)
+    np.multiply(factor, float(ndtri(0.5 + level / 2)), out=factor)
+    np.exp(factor, out=factor)
+    lower, upper = np.asarray(estimate / factor), np.asarray(estimate * factor)
+    unknown = ~(factor < np.inf)
+    if unknown.any():  # one NaN, of one sign, so that equal rows have equal bits
+        np.copyto(lower, np.nan, where=unknown)
+        np.copyto(upper, np.nan, where=unknown)
+    return lower, upper
 
 
 def floats(values: npt.ArrayLike) -> Floats:

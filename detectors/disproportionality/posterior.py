@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, gammainc, gammaincinv, gammaln
@@ -23,6 +26,8 @@ WIDTH, NODES = 0.25, 12
 SETTLED = 1e-13
 # log E beyond which no start is interpolated
 FAR = 200.0
+# pairs from which each quantile has a thread of its own
+SEVERAL = 10_000
 
 
 class Component:
@@ -76,12 +81,16 @@ class Posterior:
         that is not exact they are the start of a search, which mostly needs one step. Either
         depends on n and E alone, not on the other pairs.
         """
-        return [
-            self._solved(p, *start) for p, start in zip(tails, self._starts(tails), strict=True)
-        ]
+        start = self._start()
+        if len(self.n) < SEVERAL:
+            return [self._solved(p, *start(p)) for p in tails]
+        with ThreadPoolExecutor(len(tails)) as pool:
+            return list(pool.map(lambda p: self._solved(p, *start(p)), tails))
 
-    def _starts(self, tails: tuple[float, ...]) -> list[tuple[Floats, Integers]]:
-        """Values interpolated in Chebyshev nodes, and the rows that they do not settle."""
+    def _start(self) -> Callable[[float], tuple[Floats, Integers]]:
+        """For a tail: values interpolated in Chebyshev nodes, and the rows that they do not
+        settle.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_expected = np.log(self.expected)
         x = np.where(np.abs(log_expected) < FAR, log_expected, 0.0)
@@ -98,12 +107,13 @@ class Posterior:
         inside = (x - (piece + 0.5) * WIDTH) * (2 / WIDTH)
         everywhere = np.arange(len(n))
         near = np.abs(log_expected) < FAR
-        out = []
-        for p in tails:
+
+        def start(p: float) -> tuple[Floats, Integers]:
             exact = nodes._solved(p, None, everywhere).reshape(-1, NODES)
             values, settled = _chebyshev(exact, angle, inside, code)
-            out.append((values, np.flatnonzero(~(settled & near))))
-        return out
+            return values, np.flatnonzero(~(settled & near))
+
+        return start
 
     def _solved(self, p: float, start: Floats | None, rows: Integers) -> Floats:
         """Halley's method on the log scale, kept between the quantiles of the two components.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
-from detectors.disproportionality.method import Columns, Floats, Method, floats, ratio
+from detectors.disproportionality.method import Columns, Floats, Method, around, floats, ratio
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
@@ -48,12 +47,14 @@ def prr(
     others = total - product
     elsewhere = event - a
     estimate = ratio(a * others, product * elsewhere)
-    # grouped so that neither difference can be negative
-    variance = (ratio(np.ones_like(a), a) - 1 / np.maximum(product, 1)) + (
-        1 / np.maximum(elsewhere, 1) - 1 / np.maximum(others, 1)
-    )
-    factor = np.exp(float(ndtri(0.5 + level / 2)) * np.sqrt(variance))
-    return PRR(estimate, estimate / factor, estimate * factor)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a cell is empty
+        # grouped so that neither difference can be negative
+        variance = 1 / a
+        variance -= 1 / product
+        rest = 1 / elsewhere
+        rest -= 1 / others
+        variance += rest
+        return PRR(estimate, *around(estimate, variance, level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    result = prr(table.n, table.n_product, table.n_event, table.n_total, parameters.level)
+    result = prr(*table.as_floats, parameters.level)
     return {"prr": result.estimate, "prr_lower": result.lower, "prr_upper": result.upper}
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
-from detectors.disproportionality.method import Columns, Floats, Method, floats, ratio
+from detectors.disproportionality.method import Columns, Floats, Method, around, floats, ratio
 
 if TYPE_CHECKING:
     from detectors.disproportionality.table import PairTable
@@ -47,10 +46,11 @@ def ror(
     b, c = product - a, event - a
     d = total - product - c
     estimate = ratio(a * d, b * c)
-    one = np.ones_like(estimate)
-    variance = ratio(one, a) + ratio(one, b) + ratio(one, c) + ratio(one, d)
-    factor = np.exp(float(ndtri(0.5 + level / 2)) * np.sqrt(variance))
-    return ROR(estimate, estimate / factor, estimate * factor)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a cell is empty
+        variance = 1 / a
+        for cell in (b, c, d):
+            variance += 1 / cell
+        return ROR(estimate, *around(estimate, variance, level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    result = ror(table.n, table.n_product, table.n_event, table.n_total, parameters.level)
+    result = ror(*table.as_floats, parameters.level)
     return {"ror": result.estimate, "ror_lower": result.lower, "ror_upper": result.upper}
 
 

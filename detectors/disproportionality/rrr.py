@@ -50,7 +50,7 @@ class Parameters:
 
 
 def _score(table: PairTable, parameters: Parameters) -> Columns:
-    return {"rrr": rrr(table.n, table.n_product, table.n_event, table.n_total)}
+    return {"rrr": ratio(table.as_floats[0], table.expected)}
 
 
 METHOD = Method(

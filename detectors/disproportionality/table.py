@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.disproportionality import BY_ROW
-from detectors.disproportionality.method import Floats, Integers, Method, Parameters
+from detectors.disproportionality.method import Floats, Integers, Method, Parameters, floats
 from detectors.disproportionality.rrr import expected
 from schemas.errors import InputError
 
-# rows scored at a time: the arrays of a block stay in the processor's cache
-BLOCK = 16_384
+# no more rows are scored at a time, and no fewer where there are processors for more
+BLOCK, LEAST = 131_072, 16_384
 
 # the largest total whose products with a count are exact in int64
 LARGEST_TOTAL = 3_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PairTable:
     """Pairs with their counts in reports, one row a pair, sorted by product and event.
 
@@ -85,6 +88,16 @@ class PairTable:
             "n_total": self.n_total,
         }
 
+    @cached_property
+    def as_floats(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """The four counts as float64: converted once, whatever methods read them."""
+        return floats(self.n), floats(self.n_product), floats(self.n_event), floats(self.n_total)
+
+    @cached_property
+    def expected(self) -> Floats:
+        """Reports of each pair to expect under independence; NaN where there are none."""
+        return expected(*self.as_floats[1:])
+
     def rows(self, chosen: slice | npt.NDArray[np.bool_] | Integers) -> PairTable:
         """The table of some rows, in the order given."""
         return PairTable(
@@ -118,19 +131,43 @@ def score(
     (['expected', 'prr', 'prr_lower'], 1.2, 5.0)
     """
     given = parameters or {}
-    out = {"expected": expected(table.n_product, table.n_event, table.n_total)}
-    for method in methods:
-        chosen = given.get(method.name, method.parameters)
-        if method.whole_table or len(table) <= BLOCK:
-            out.update(method.function(table, chosen))
-            continue
-        columns = {name: np.empty(len(table)) for name in method.columns}
-        for start in range(0, len(table), BLOCK):
-            rows = slice(start, start + BLOCK)
-            for name, values in method.function(table.rows(rows), chosen).items():
-                columns[name][rows] = values
-        out.update(columns)
-    return out
+    chosen = {method: given.get(method.name, method.parameters) for method in methods}
+    by_row = {method: own for method, own in chosen.items() if not method.whole_table}
+    names = ["expected", *(name for method in chosen for name in method.columns)]
+    size = _block(len(table), os.cpu_count() or 1)
+    out = {} if len(table) <= size else {name: np.empty(len(table)) for name in names}
+
+    def block(start: int) -> None:
+        rows = slice(start, start + size)
+        part = table if len(table) <= size else table.rows(rows)
+        columns: dict[str, Floats] = {"expected": part.expected}
+        for method, own in by_row.items():
+            columns.update(method.function(part, own))
+        if part is table:
+            out.update(columns)
+            return
+        for name, values in columns.items():
+            out[name][rows] = values
+
+    if len(table) <= size:
+        block(0)
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(block, range(0, len(table), size)))
+    for method, own in chosen.items():
+        if method.whole_table:
+            out.update(method.function(table, own))
+    return {name: out[name] for name in names}
+
+
+def _block(rows: int, processors: int) -> int:
+    """How many rows to score at a time: blocks of one size, as many for each processor.
+
+    >>> _block(10_000, 2), _block(165_000, 2), _block(2_300_000, 2)
+    (16384, 82500, 127778)
+    """
+    rounds = max(1, -(-rows // (BLOCK * processors)))
+    return max(LEAST, -(-rows // (rounds * processors)))
 
 
 def _ranked(values: Iterable[str]) -> tuple[npt.NDArray[np.object_], Integers]:

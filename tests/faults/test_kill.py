@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +23,8 @@ BATCH = 50
 
 class Pusher(threading.Thread):
     """A registry that pushes batches, and sends again what was not confirmed."""
+
+    stream, named, pause = "reports", "report_id", 0.02
 
     def __init__(self, deployment: Deployment, name: str, key: str) -> None:
         super().__init__(daemon=True)
@@ -42,30 +45,54 @@ class Pusher(threading.Thread):
                 number += not again
                 version = self.random.randrange(2, 5) if again else 1
                 status = "nullified" if self.random.random() < 0.05 else "active"
-                term = f"Term {which % 40} {version} {status}"
-                batch.append(
-                    report(
-                        self.sender,
-                        f"R-{which}",
-                        version=version,
-                        status=status,
-                        reactions=[{"term": term}],
-                    )
-                )
+                batch.append(self.record(which, version, status))
             while not self.enough.is_set():
                 try:
-                    answer = self.deployment.push(self.key, batch)
+                    answer = self.deployment.push(self.key, batch, stream=self.stream)
                 except httpx.TransportError:
                     time.sleep(0.05)
                     continue
                 if answer.status_code == 202:
-                    self.confirmed.update((r["report_id"], r["version"]) for r in batch)
+                    self.confirmed.update((r[self.named], r["version"]) for r in batch)
                     break
                 if answer.status_code not in (429, 503):
                     self.unexpected.append(answer.text)
                     return
                 time.sleep(0.05)
-            time.sleep(0.02)
+            time.sleep(self.pause)
+
+    def record(self, which: int, version: int, status: str) -> dict[str, Any]:
+        term = f"Term {which % 40} {version} {status}"
+        return report(
+            self.sender,
+            f"R-{which}",
+            version=version,
+            status=status,
+            reactions=[{"term": term}],
+        )
+
+
+class Follower(Pusher):
+    """The same with follow-up records: a correction changes score and day, at times the patient."""
+
+    # slower than reports: each of these records comes out of order and replays its course
+    stream, named, pause = "followups", "record_id", 0.25
+
+    def record(self, which: int, version: int, status: str) -> dict[str, Any]:
+        day = self.random.randrange(1, 29)
+        patient = which // 20 + (version == 4)
+        return {
+            "registry": self.sender,
+            "record_id": f"F-{which}",
+            "version": version,
+            "status": status,
+            "patient": f"p-{patient}",
+            "course": "1",
+            "at": f"2025-{which % 12 + 1:02}-{day:02}",
+            "kind": "urinary",
+            "instrument": "OABSS",
+            "score": self.random.choice([2, 7, 13]),
+        }
 
 
 def rows(data: Path, query: str) -> list[tuple[object, ...]]:
@@ -87,7 +114,12 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(tmp_path: Path) ->
     with Deployment(tmp_path / "data") as deployment:
         deployment.up()
         pushers = [
-            Pusher(deployment, name, deployment.key(name)) for name in ("clinic-a", "registry-b")
+            kind(deployment, name, deployment.key(name))
+            for kind, name in (
+                (Pusher, "clinic-a"),
+                (Pusher, "registry-b"),
+                (Follower, "registry-c"),
+            )
         ]
         for pusher in pushers:
             pusher.start()
@@ -122,6 +154,9 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(tmp_path: Path) ->
 
     assert min(killed.values()) >= 5
     assert [check for check in found["checks"] if check["differences"]] == []
+    courses = next(c for c in found["checks"] if c["name"].startswith("courses"))
+    assert courses["figures"]["courses"] >= 20
+    assert courses["figures"]["findings"] > 0
     stored = {
         (sender, report_id, version)
         for sender, report_id, version in rows(

@@ -84,7 +84,13 @@ class _Board:
         self._vocabulary = Vocabulary.load(settings.vocabulary)
         screening = read(text)
         self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
-        named = (*case_review.RULES, case_review.URGENT, evidence.RULE, *looks.RULES)
+        named = (
+            *case_review.RULES,
+            case_review.URGENT,
+            evidence.RULE,
+            *looks.RULES,
+            *looks.MAXSPRT,
+        )
         self._rules |= {rule.name: rule for rule in named}
         self._watched = Watchlist.load(settings.watchlist, self._vocabulary).products
         self._labels = Listed.load(settings.listed, self._vocabulary)
@@ -134,13 +140,15 @@ class _Board:
             if signal.row.dataset == "cohort":
                 held = behind(connection, signal.row)
                 seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
-                of_confirmed = seen if signal.row.kind == "confirmed" else []
+                confirmed = signal.row.kind == "confirmed"
+                runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
                 return respond(
                     request,
                     "signal_cohort.html",
                     **context,
                     held=held,
-                    looks=of_confirmed,
+                    looks=seen if confirmed else [],
+                    runs=runs if confirmed else [],
                     confirmed=None,
                 )
             listing = cases.page(

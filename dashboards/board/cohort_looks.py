@@ -1,4 +1,4 @@
-"""The looks behind a confirmed signal of the cohort: what had entered, and the evidence."""
+"""The looks behind a confirmed signal of the cohort, and the runs of tests with a horizon."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
+from detectors.followup.protocol import IntervalTest, PoissonTest, Test, defined, label
 from streams.store import tables
 
 
@@ -47,3 +48,66 @@ def looks(connection: Connection, product: str, event: str) -> list[Look]:
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a test of the protocol, as its closed looks have it."""
+
+    test: Test
+    product: str
+    number: int
+    first: str
+    last: str
+    state: str
+    n: float
+    expected: float
+    horizon: float
+    llr: float
+    critical_value: float | None
+    reason: str
+    position: int
+
+    @property
+    def against(self) -> str:
+        """What the events are held against."""
+        if isinstance(self.test, IntervalTest):
+            (a, b), (c, d) = self.test.risk, self.test.control
+            return f"days {a} to {b} after a dose against days {c} to {d}"
+        margin = f"{self.test.margin:g}"
+        return f"{self.test.background} times {margin}"
+
+    @property
+    def alpha(self) -> float:
+        """Of this run: that of the test over its strata."""
+        return self.test.split_alpha if isinstance(self.test, PoissonTest) else self.test.alpha
+
+
+def runs(connection: Connection, event: str, product: str = "") -> list[Run]:
+    """Every run of tests of an event, of all products or of the one named, the newest first."""
+    table = tables.cohort_runs
+    tests = connection.execute(select(tables.cohort_tests))
+    known = {row.test: defined(row.definition) for row in tests}
+    rows = connection.execute(
+        select(table).order_by(table.c.test, table.c.stratum, table.c.number.desc())
+    )
+    found = [
+        Run(
+            known[row.test],
+            label(known[row.test], row.stratum),
+            row.number,
+            date.fromordinal(row.first_day).isoformat(),
+            date.fromordinal(row.last_day).isoformat(),
+            row.state,
+            row.n,
+            row.expected,
+            row.horizon,
+            row.llr,
+            row.critical_value,
+            row.reason,
+            row.position,
+        )
+        for row in rows
+        if known[row.test].event == event
+    ]
+    return [run for run in found if product in ("", run.product)]

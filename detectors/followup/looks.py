@@ -32,6 +32,20 @@ RULES = (
     ),
 )
 
+# of tests with a horizon, against a background and of risk intervals
+MAXSPRT = (
+    Rule(
+        "maxsprt_background",
+        "more events than expected, at a look of a test of the protocol, alpha over its strata",
+        "Poisson maxSPRT (Kulldorff et al. 2011) against a background taken as known",
+    ),
+    Rule(
+        "maxsprt_interval",
+        "sooner after a dose than chance would have it, at a look of a test of the protocol",
+        "binomial maxSPRT (Kulldorff et al. 2011) of risk against control windows",
+    ),
+)
+
 # of one stratum: events and time of the one arm, events and time of the other
 Sides = tuple[float, float, float, float]
 

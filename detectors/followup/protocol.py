@@ -73,6 +73,38 @@ class IntervalTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (self.control[1] - self.control[0] + 1) / (self.risk[1] - self.risk[0] + 1)
 
 
+# those with a horizon
+Test = PoissonTest | IntervalTest
+
+
+def definition(test: Test) -> str:
+    """A test as JSON, the keys in the order of its fields."""
+    return msgspec.json.encode(test).decode()
+
+
+def defined(text: str) -> Test:
+    """The test that `definition` wrote.
+
+    >>> test = read().interval[0]
+    >>> defined(definition(test)) == test
+    True
+    """
+    held = msgspec.json.decode(text)
+    kind: type[Test] = IntervalTest if "risk" in held else PoissonTest
+    return msgspec.convert(held, kind)
+
+
+def label(test: Test, stratum: str = "") -> str:
+    """The product of a test, or of a stratum of it, as a row of the cohort is named.
+
+    >>> label(read().interval[0]), label(read().poisson[1], "home")
+    ('esketamine or ketamine', 'ketamine @home')
+    """
+    if isinstance(test, IntervalTest):
+        return " or ".join(test.products)
+    return f"{test.product} @{stratum}" if stratum else test.product
+
+
 class ArmsTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Two arms, each by the values of the same axes, compared within strata over other axes."""
 

@@ -68,6 +68,20 @@ class Checkpoints:
         upsert(moment.connection, tables.checkpoints, [row])
 
 
+def changes_between(
+    connection: Connection, after: int, up_to: int, kind: str = "course"
+) -> Iterable[Change]:
+    """The changes behind one position up to another (inclusive), in their order."""
+    table = tables.changes
+    query = (
+        select(table.c.body)
+        .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
+        .order_by(table.c.position, table.c.place)
+    )
+    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+        yield decode_change(body)
+
+
 def newest_changes(
     connection: Connection, up_to: int | None = None, kind: str = "case"
 ) -> Iterable[Change]:

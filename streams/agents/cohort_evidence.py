@@ -16,6 +16,7 @@ from detectors.followup.background import Backgrounds
 from detectors.followup.protocol import ArmsTest
 from detectors.scope import Daily, Scope
 from detectors.sequential.family import latched, needed
+from streams.agents.cohort_protocol import CohortProtocol
 from streams.agents.configuration import Configuration
 from streams.agents.moment import Moment
 from streams.agents.signals import CONFIRMED, Signals
@@ -57,6 +58,7 @@ class CohortEvidence:
     def __init__(self, configuration: Configuration, signals: Signals) -> None:
         self._signals = signals
         self._backgrounds: Backgrounds = background.read()
+        self.protocol = CohortProtocol(signals, self._backgrounds)
         self._arms = {test.name: test for test in protocol.read(self._backgrounds).arms}
         self._events = tuple(sorted({e for s in STREAMS for e in s.events.values()}))
         compared = {
@@ -69,6 +71,8 @@ class CohortEvidence:
             for event in sorted(compared)
             if self._backgrounds.of(event)
         }
+        self._against: dict[Line, looks.Against] = {}
+        self._between: dict[Line, looks.Between] = {}
         products = sorted(configuration.watchlist.products)
         self.family = (
             *(Line(BACKGROUND, product, event) for product in products for event in self._rates),
@@ -88,8 +92,8 @@ class CohortEvidence:
 
     def load(self, connection: Connection) -> None:
         """Stand where the newest look of each line does."""
-        self._against: dict[Line, looks.Against] = {}
-        self._between: dict[Line, looks.Between] = {}
+        self._against.clear()
+        self._between.clear()
         table = tables.cohort_looks
         newest = (
             select(table.c.test, table.c.product, table.c.event, func.max(table.c.day).label("day"))
@@ -103,6 +107,7 @@ class CohortEvidence:
                 self._against[line] = msgspec.msgpack.decode(row.state, type=looks.Against)
             else:
                 self._between[line] = msgspec.msgpack.decode(row.state, type=looks.Between)
+        self.protocol.load(connection)
         last = connection.scalar(select(func.max(tables.cohort_look_days.c.day)))
         self._last = 0 if last is None else int(last)
 
@@ -116,7 +121,7 @@ class CohortEvidence:
         if day <= self._last or not len(book):
             return False
         self._last = day
-        rows = [*self._rows_against(book, scope, day), *self._rows_between(book, scope, day)]
+        rows = self.enter(book, scope)
         at = moment.position
         insert_tuples(moment.connection, tables.cohort_looks, COLUMNS, ((*row, at) for row in rows))
         insert_tuples(
@@ -126,7 +131,15 @@ class CohortEvidence:
             [(day, moment.position, moment.at, len(self.family))],
         )
         self._find(moment, day)
+        self.protocol.look(moment, book, scope)
         return True
+
+    def enter(self, book: Cohort, scope: Scope) -> list[tuple[object, ...]]:
+        """What a look says of each member that is new, as rows of `cohort_looks`: `COLUMNS`
+        without the position.
+        """
+        day = scope.lock_day
+        return [*self._rows_against(book, scope, day), *self._rows_between(book, scope, day)]
 
     def log_e_sup(self, line: Line) -> float:
         """The largest log e-value of a member so far."""

@@ -7,14 +7,20 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, exists, func, select
 
 from detectors.cohort import Cohort
-from detectors.followup.content import content
+from detectors.followup import background
+from detectors.followup.content import content, decode_content
+from detectors.followup.counted import scope_of
 from detectors.followup.course import decode_course
 from schemas.vocabulary import Vocabulary
 from streams.agents import strata
 from streams.agents.check import Check
+from streams.agents.checkpoints import changes_between
+from streams.agents.cohort_evidence import CohortEvidence
+from streams.agents.cohort_protocol import CohortProtocol, additions, rows_of, runs
 from streams.agents.configuration import Configuration
 from streams.agents.courses import Courses
 from streams.agents.followed import COLUMNS, rates
+from streams.agents.signals import Signals
 from streams.store import tables
 
 _COURSES = 500  # replayed at a time
@@ -42,6 +48,44 @@ def check_rates(connection: Connection, configuration: Configuration) -> Check:
     wrong |= {tuple(row) for row in within} ^ set(strata.strata(book, configuration, lock_day))
     figures = {"courses": len(book), "rates": len(expected)}
     return Check("rates of the cohort equal batch", len(wrong), figures)
+
+
+def check_cohort_looks(connection: Connection, configuration: Configuration) -> Check:
+    """Every closed look says what the changes up to its position say, replayed from the first.
+
+    The runs of tests with a horizon are those that follow from their additions.
+    """
+    signals = Signals()
+    evidence = CohortEvidence(configuration, signals)
+    known = background.read()
+    plan = CohortProtocol(signals, known)
+    days = connection.execute(
+        select(tables.cohort_look_days).order_by(tables.cohort_look_days.c.day)
+    ).all()
+    book, after = Cohort(), -1
+    rows: set[tuple[object, ...]] = set()
+    added: set[tuple[object, ...]] = set()
+    for one in days:
+        for change in changes_between(connection, after, one.position):
+            content = decode_content(change.payload) if change.status == "active" else None
+            book.apply(change.case_id, change.revision, content)
+        after = one.position
+        scope, _ = scope_of(book, one.day, configuration.vocabulary.groups_of)
+        rows |= {(*row, one.position) for row in evidence.enter(book, scope)}
+        added |= {(*part, *new, one.position) for part, new in plan.enter(book, scope)}
+    stored = {tuple(row) for row in connection.execute(select(tables.cohort_looks))}
+    table = tables.cohort_additions
+    wrong = rows ^ stored | added ^ {tuple(row) for row in connection.execute(select(table))}
+    expected = {
+        tuple(row.values())
+        for part, given in additions(connection).items()
+        for row in rows_of(part, runs(plan.tests[part.test], given, known), given)
+    }
+    held = {tuple(row)[:-1] for row in connection.execute(select(tables.cohort_runs))}
+    figures = {"looks": len(days), "rows": len(rows), "additions": len(added), "runs": len(held)}
+    figures["runs_differing"] = len(expected ^ held)
+    total = len(wrong) + figures["runs_differing"]
+    return Check("looks of the cohort are those of the changes", total, figures)
 
 
 def check_courses(connection: Connection, vocabulary: Vocabulary) -> Check:

@@ -20,7 +20,7 @@ from schemas.vocabulary import Watchlist
 from streams.agents.check import Check
 from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
-from streams.agents.course_verification import check_courses, check_rates
+from streams.agents.course_verification import check_cohort_looks, check_courses, check_rates
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
@@ -268,4 +268,5 @@ def verify(
         check_looks(connection),
         check_courses(connection, configuration.vocabulary),
         check_rates(connection, configuration),
+        check_cohort_looks(connection, configuration),
     ]

@@ -228,6 +228,44 @@ cohort_look_days = Table(
     Column("family", Integer, nullable=False, comment="members, those without data included"),
 )
 
+cohort_tests = Table(
+    "cohort_tests",
+    metadata,
+    Column("test", String, primary_key=True, comment="with a horizon, of the protocol"),
+    Column("definition", Text, nullable=False, comment="JSON; it never changes"),
+)
+
+cohort_additions = Table(
+    "cohort_additions",
+    metadata,
+    Column("test", String, primary_key=True),
+    Column("stratum", String, primary_key=True, comment="empty: none"),
+    Column("day", Integer, primary_key=True, autoincrement=False, comment="ordinal, of the look"),
+    Column("n", Float, nullable=False, comment="events that the look adds"),
+    Column("other", Float, nullable=False, comment="patient-years, or events in control windows"),
+    Column("position", BigInteger, nullable=False, comment="in changes, at which it closed"),
+    comment="what closed looks add to tests with a horizon, never changed",
+)
+
+cohort_runs = Table(
+    "cohort_runs",
+    metadata,
+    Column("test", String, primary_key=True),
+    Column("stratum", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_day", Integer, nullable=False, comment="ordinal, of its first look"),
+    Column("last_day", Integer, nullable=False),
+    Column("state", String, nullable=False, comment="running, signal, no signal or impossible"),
+    Column("n", Float, nullable=False),
+    Column("expected", Float, nullable=False),
+    Column("horizon", Float, nullable=False),
+    Column("llr", Float, nullable=False, comment="the statistic at its last look"),
+    Column("critical_value", Float, nullable=True),
+    Column("reason", String, nullable=False, comment="why it is impossible"),
+    Column("position", BigInteger, nullable=False),
+    comment="runs of maxSPRT; they follow from cohort_additions",
+)
+
 strata = Table(
     "strata",
     metadata,

@@ -131,6 +131,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", name=op.f("pk_cohort_look_days")),
     )
     op.create_table(
+        "cohort_tests",
+        sa.Column("test", sa.String(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("test", name=op.f("pk_cohort_tests")),
+    )
+    op.create_table(
+        "cohort_additions",
+        sa.Column("test", sa.String(), nullable=False),
+        sa.Column("stratum", sa.String(), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.Float(), nullable=False),
+        sa.Column("other", sa.Float(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("test", "stratum", "day", name=op.f("pk_cohort_additions")),
+    )
+    op.create_table(
+        "cohort_runs",
+        sa.Column("test", sa.String(), nullable=False),
+        sa.Column("stratum", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first_day", sa.Integer(), nullable=False),
+        sa.Column("last_day", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("n", sa.Float(), nullable=False),
+        sa.Column("expected", sa.Float(), nullable=False),
+        sa.Column("horizon", sa.Float(), nullable=False),
+        sa.Column("llr", sa.Float(), nullable=False),
+        sa.Column("critical_value", sa.Float(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("test", "stratum", "number", name=op.f("pk_cohort_runs")),
+    )
+    op.create_table(
         "strata",
         sa.Column("product", sa.String(), nullable=False),
         sa.Column("axis", sa.String(), nullable=False),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from dashboards.board import rates, worked
 from dashboards.board.beside import Beside, figure, shown
 from dashboards.board.cohort import LOOKS, compared, look, signalled, through
-from dashboards.board.cohort_looks import Run, runs
+from dashboards.board.cohort_looks import OverTime, Run, over_time, runs
 from dashboards.board.computed import Statistic, explained
 from dashboards.board.courses import members
 from dashboards.board.forest import Forest, Line, forest
@@ -85,6 +85,7 @@ class Page:
     compared: tuple[Against, ...]
     by_session: tuple[tuple[Rate, Limits], ...]
     refused: tuple[tuple[Rate, Limits, str], ...]
+    evidence: Sequence[OverTime]
     runs: Sequence[Run]
     signals: Sequence[Any]
     through: str
@@ -140,6 +141,7 @@ def one(connection: Connection, event: str, vocabulary: Vocabulary) -> Page | No
         against,
         tuple((r, own_limits(r)) for r in known.of(event) if r.unit == "sessions"),
         tuple((r, own_limits(r), why) for r, why in known.refused(event)),
+        over_time(connection, event),
         runs(connection, event),
         _signals(connection, event, {row.product for row in whole}),
         through(max(row.lock_day for row in whole)),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from math import log
 
 from sqlalchemy import Connection, select
 
+from dashboards.board.timeline import Chart, Line, chart
 from detectors.followup.protocol import IntervalTest, PoissonTest, Test, defined, label
 from streams.store import tables
+
+LN10 = log(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,45 @@ def looks(connection: Connection, product: str, event: str) -> list[Look]:
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """One comparison of a product (or arm): its looks, the newest first, and their picture."""
+
+    product: str
+    test: str
+    looks: list[Look]
+    chart: Chart
+
+    @property
+    def newest(self) -> Look:
+        """The look of the last day on which something was new."""
+        return self.looks[0]
+
+
+def over_time(connection: Connection, event: str) -> list[OverTime]:
+    """Every comparison of an event in which a look was taken, the strongest evidence first.
+
+    Drawn is the e-value (its logarithm of base 10) after each look: 0 says nothing either way.
+    """
+    table = tables.cohort_looks
+    pairs = connection.execute(
+        select(table.c.product).where(table.c.event == event).distinct()
+    ).scalars()
+    out = []
+    for product in pairs:
+        held = looks(connection, product, event)
+        for test in dict.fromkeys(look.test for look in held):
+            mine = [look for look in held if look.test == test]
+            places = [(float(date.fromisoformat(look.day).toordinal()), look) for look in mine]
+            points = tuple((day, look.log_e / LN10) for day, look in reversed(places))
+            span = (points[0][0], points[-1][0])
+            title = f"{product}: {test.replace('_', ' ')}"
+            drawn = chart(title, [Line("log10 of the e-value", points)], span)
+            assert drawn is not None  # a comparison has a look
+            out.append(OverTime(product, test, mine, drawn))
+    return sorted(out, key=lambda one: (-one.newest.log_e_sup, one.product, one.test))
 
 
 @dataclass(frozen=True, slots=True)

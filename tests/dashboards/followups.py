@@ -93,13 +93,19 @@ def apply(filled: Filled, messages: Iterable[Changes]) -> None:
 Seen = tuple[str, int, dict[str, Any]]
 
 
-def course(patient: str, product: str, *events: Seen, doses: int = 7, **plan: Any) -> list[Record]:
-    """A course from 2024-01-01 with a dose every 56 days and, beside it, records on given days.
+def course(
+    patient: str,
+    product: str,
+    *events: Seen,
+    doses: int = 7,
+    first: date = date(2024, 1, 1),
+    **plan: Any,
+) -> list[Record]:
+    """A course from a day on, with a dose every 56 days and, beside it, records on given days.
 
     An event is (kind, day of the course from 1, fields). With seven doses the course is exposed on
     each of the 366 days, since 56 days after a dose still count.
     """
-    first = date(2024, 1, 1)
 
     def on(day: int) -> str:
         return (first + timedelta(days=day - 1)).isoformat()

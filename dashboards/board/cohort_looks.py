@@ -61,7 +61,7 @@ class OverTime:
     product: str
     test: str
     looks: list[Look]
-    chart: Chart
+    chart: Chart | None
 
     @property
     def newest(self) -> Look:
@@ -70,9 +70,10 @@ class OverTime:
 
 
 def over_time(connection: Connection, event: str) -> list[OverTime]:
-    """Every comparison of an event in which a look was taken, the strongest evidence first.
+    """Every comparison of an event in which both sides have time, the strongest evidence first.
 
-    Drawn is the e-value (its logarithm of base 10) after each look: 0 says nothing either way.
+    Drawn, from the second look on, is the e-value (its logarithm of base 10) after each look: 0
+    says nothing either way.
     """
     table = tables.cohort_looks
     pairs = connection.execute(
@@ -83,12 +84,14 @@ def over_time(connection: Connection, event: str) -> list[OverTime]:
         held = looks(connection, product, event)
         for test in dict.fromkeys(look.test for look in held):
             mine = [look for look in held if look.test == test]
+            if not mine[0].time or not mine[0].time_other:
+                continue
             places = [(float(date.fromisoformat(look.day).toordinal()), look) for look in mine]
             points = tuple((day, look.log_e / LN10) for day, look in reversed(places))
             span = (points[0][0], points[-1][0])
             title = f"{product}: {test.replace('_', ' ')}"
-            drawn = chart(title, [Line("log10 of the e-value", points)], span)
-            assert drawn is not None  # a comparison has a look
+            line = Line("log10 of the e-value", points)
+            drawn = chart(title, [line], span) if len(points) > 1 else None
             out.append(OverTime(product, test, mine, drawn))
     return sorted(out, key=lambda one: (-one.newest.log_e_sup, one.product, one.test))
 

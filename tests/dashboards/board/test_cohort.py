@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_without_a_look_the_page_says_so(empty: Board) -> None:
 
 def test_evidence_stands_over_time_with_what_had_entered(followed: Board) -> None:
     shown = text(followed.get("/cohort/Haematuria"))
-    assert "ketamine @home: ketamine home clinic" in shown
+    assert "ketamine @home ketamine home clinic 1 20" in shown
     # 20 events over 50 days each, none over 150 days each
     row = f"20 / {20 * 50 / YEAR:.2f} 0 / {20 * 150 / YEAR:.2f}"
     assert row in shown
@@ -104,6 +105,22 @@ def test_an_event_that_is_not_counted_is_not_found(followed: Board) -> None:
         assert client.get("/cohort/Nonsense").status_code == 404
 
 
+def test_evidence_is_drawn_from_the_second_look_on(
+    followed: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'aria-label="ketamine @home' not in followed.get("/cohort/Haematuria")
+    tomorrow = time.time() + 86_400
+    monkeypatch.setattr("streams.agents.detector.time.time", lambda: tomorrow)
+    late = ("urinary", 150, {"haematuria": False})
+    more = [course(f"l-{i}", "Ketamine", late, first=FIRST, doses=3, route="oral", setting=at)
+            for i, at in enumerate(("home", "clinic"))]  # fmt: skip
+    follow(followed.filled, [record for one in more for record in one])
+    detect(followed.filled, CHECKPOINT)
+    html = followed.get("/cohort/Haematuria")
+    assert 'aria-label="ketamine @home: ketamine home clinic: log10 of the e-value' in html
+    assert "over 2 measurements" in html
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_accessible_at_every_width(
@@ -122,6 +139,8 @@ def test_the_pages_are_accessible_at_every_width(
             assert Axe().run(page).response["violations"] == [], path
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, path
-            page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-')}-{width}.png")
+            page.screenshot(
+                path=tmp_path / f"{path.strip('/').replace('/', '-')}-{width}.png", full_page=True
+            )
     assert complaints == []
     context.close()

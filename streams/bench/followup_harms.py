@@ -11,7 +11,8 @@ sequential rule has.
 A background takes the rate to be the same all along a course. Where it is not, the `background`
 signals without any harm: the first blood pressure crisis comes in the first four weeks at 20 times
 the rate of later months, and an opening cohort is all in its first weeks. Its share of false
-alarms is printed, under the goal, and thresholds are tuned to as many.
+alarms is printed, as an `averaged` one and without a goal: no event that comes so early in a course
+has such a background in `background.toml`. It is for the `beside`, and for risk intervals.
 
 A harm is looked for in the arms that it is planted in, and again (`marked`) among those patients
 alone whose marker says that they are prone. Weeks count from the opening; a rule that is silent to
@@ -23,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -46,6 +48,8 @@ EVENTS = {
     "stimulant": ("Hypertensive crisis",),
     "misuse": ("Drug abuse", "Drug dependence", "Intentional product misuse"),
 }
+# of which the rate falls steeply along a course, harm or none
+EARLY = {"stimulant"}
 WEEK, LATEST = 7, 4.0
 RESAMPLED = 1000
 DESIGNS = ("background", "beside")
@@ -159,9 +163,16 @@ def compared(
     for strength, pool in pools:
         daily = by_day([pool.contents[i] for i in courses], name)
         loud.append((strength, surveilled(daily, drawn[2], quiet, drawn[3])))
-    out = []
+    out: list[Row] = []
     for design in DESIGNS:
-        out += _judged(f"{label}_{design}", design, silent, loud, rng)
+        averaged = design == "background" and name in EARLY
+        stem = f"{label}_averaged_{design}" if averaged else f"{label}_{design}"
+        judged = _judged(stem, design, silent, loud, rng)
+        out += (
+            [msgspec.structs.replace(row, goal=None, met=None) for row in judged]
+            if averaged
+            else judged
+        )
     return out
 
 

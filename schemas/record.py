@@ -138,6 +138,10 @@ def checked(
         raise InvalidRecord(future)
     adapter: TypeAdapter[Any] = REPORT if stream == "reports" else FOLLOWUP
     whole = adapter.dump_json(record, exclude_defaults=True)
+    if b"\\u0000" in whole:  # of a table, say: PostgreSQL stores none
+        raise _malformed("nul_byte", "the record holds a NUL character")
+    if len(whole) > MAX_BYTES:
+        raise _malformed("record_too_large", f"a record may have {MAX_BYTES} bytes at the most")
     narrative = getattr(record, "narrative", None)
     body = (
         whole

@@ -52,7 +52,7 @@ def _opened(source: Source) -> Any:
     head(source.path)
     try:
         return pyarrow.parquet.ParquetFile(source.path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(source, error) from None
 
 

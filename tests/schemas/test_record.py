@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import record
 from schemas.errors import InvalidRecord, MalformedRecord
 from schemas.record import MAX_BYTES, MAX_DEPTH, MAX_FAULTS, check, depth, named_id
 from tests.schemas.examples import NOW, checked, dose, faults, report
@@ -216,3 +217,10 @@ def test_a_followup_record_is_checked_as_its_kind() -> None:
     assert faults(dose(at="2025-07-03T10:00:00"), "followups") == [("naive_datetime", "at")]
     assert faults(dose(at="2025-07-06"), "followups") == [("future_date", "at")]
     assert faults(dose(registry="registry-b"), "followups") == [("another_sender", "registry")]
+
+
+def test_a_nul_character_of_a_table_is_refused_as_that_of_json_is() -> None:
+    content = report(reactions=[{"term": "Dis\x00sociation"}])
+    with pytest.raises(MalformedRecord) as refused:
+        record.checked("reports", record.report_of(content), sender=content["sender"], taken_at=NOW)
+    assert [fault.code for fault in refused.value.faults] == ["nul_byte"]

@@ -21,7 +21,7 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     default=100_000,
     show_default=True,
     type=click.IntRange(min=1000),
-    help="pipeline: reports that are imported.",
+    help="pipeline: reports that are imported; formats: a fifth of it in each format.",
 )
 @click.option(
     "--repeats", type=click.IntRange(min=1), help="Runs a side: 3 of pipeline, 5 of detectors."
@@ -85,8 +85,10 @@ def command(
 
     followup: false findings of simulated courses without harm, false alarms of replicated
     surveillances, weeks until planted harms are found, and the speed of the follow-up streams.
+
+    formats: files of each format read on one core, beside a bare parse of the same bytes.
     """
-    from streams.bench import detectors, followup, pipeline, truth
+    from streams.bench import detectors, followup, formats, pipeline, truth
     from streams.bench.rows import text
 
     with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
@@ -100,6 +102,8 @@ def command(
         elif section == "followup":
             sizes = followup.Sizes(runs=runs, courses=courses)
             rows = followup.run(sizes.quick if quick else sizes, seed)
+        elif section == "formats":
+            rows = formats.run(folder, records // 5, seed)
         else:
             raise InputError("not_built", f"the section {section} is not built yet")
     if as_json:

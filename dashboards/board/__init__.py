@@ -1,6 +1,6 @@
 """The safety officer's board: signals, one signal, the data's health; rendered here, live by SSE.
 
-It reads the store and the ends of the log, and writes nothing.
+It reads the store and the ends of the log, and writes what people do.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import hashlib
 import time
 from collections.abc import Hashable
 from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -26,7 +28,9 @@ from dashboards.board import (
     evidence,
     measured,
     picture,
+    reading,
     signals,
+    trail,
 )
 from dashboards.board.beside import RULE
 from dashboards.board.computed import Cells, explained
@@ -35,7 +39,7 @@ from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
 from dashboards.board.review import behind
-from dashboards.board.signals import Filters
+from dashboards.board.signals import Filters, Signal
 from dashboards.lag import Lag
 from detectors import case_review
 from detectors.coding import base
@@ -50,6 +54,9 @@ from streams.store.fits import fits_at
 from streams.store.store import Store
 
 __all__ = ["environment", "http_error", "respond", "routes"]
+
+# a template, how many rows of single patients it shows, and what it is filled with
+_Shown = tuple[str, int, dict[str, Any]]
 
 NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
@@ -72,6 +79,7 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
+        *trail.routes(store),
         assets.mount(),
     ]
 
@@ -126,7 +134,7 @@ class _Board:
             signal = signals.one(connection, request.path_params["number"])
             if signal is None:
                 raise HTTPException(404, "There is no such signal.")
-            pair = (signal.row.dataset, signal.row.product, signal.row.event)
+            shown = reading.may_read(request)
             context = {
                 "signal": signal,
                 "moment": read_moment(connection),
@@ -136,46 +144,52 @@ class _Board:
                 "rules": self._rules,
                 "undated": self._undated,
                 "labels": self._labels.of(signal.row.product),
+                "shown": shown,
             }
-            if signal.row.dataset == "cohort":
-                held = behind(connection, signal.row)
-                seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
-                confirmed = signal.row.kind == "confirmed"
-                runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
-                return respond(
-                    request,
-                    "signal_cohort.html",
-                    **context,
-                    held=held,
-                    looks=seen if confirmed else [],
-                    runs=runs if confirmed else [],
-                    confirmed=None,
-                )
-            listing = cases.page(
-                connection,
-                pair,
-                int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
-            )
-            strata = signals.strata(connection, signal)
-            context["confirmed"] = evidence.confirmed(connection, signal.row)
-            score = signal.score
-            prior = None
-            if score and score["fit"] is not None:
-                prior = fits_at(connection, score["fit"]).prior_of(signal.row.dataset)
-        label = f"IC of {signal.row.product} with {signal.row.event}"
-        return respond(
-            request,
-            "signal.html",
-            strata=strata,
-            cells=score and Cells.of(*(score[n] for n in ("n", "n_product", "n_event", "n_total"))),
-            statistics=explained(score, prior) if score else [],
-            plot=picture.large(signal.points, label),
-            points=picture.binned(signal.points)[::-1],
-            base=base(signal.row.product),
-            listing=listing,
-            before=before,
-            **context,
-        )
+            page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports
+            template, rows, more = page(connection, signal, before, shown=shown)
+        if rows:
+            kind = "courses" if signal.row.dataset == "cohort" else "cases"
+            reading.record(self._store, request, f"signal {signal.row.id}", kind, rows)
+        return respond(request, template, **context, **more)
+
+    def _of_cohort(
+        self, connection: Connection, signal: Signal, before: str, *, shown: bool
+    ) -> _Shown:
+        """The page of a signal of the cohort, and how many courses it shows."""
+        held = behind(connection, signal.row)
+        seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
+        rows = len(held.review.courses) if held.review and shown else 0
+        runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
+        confirmed = signal.row.kind == "confirmed"
+        more: dict[str, Any] = {"looks": seen if confirmed else [], "runs": runs if confirmed else []}
+        more["confirmed"] = None
+        return "signal_cohort.html", rows, more | {"held": held}
+
+    def _of_reports(
+        self, connection: Connection, signal: Signal, before: str, *, shown: bool
+    ) -> _Shown:
+        """The page of a signal of reports, and how many cases it shows."""
+        row, score = signal.row, signal.score
+        first = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+        pair = (row.dataset, row.product, row.event)
+        listing = cases.page(connection, pair, first) if shown else None
+        prior = None
+        if score and score["fit"] is not None:
+            prior = fits_at(connection, score["fit"]).prior_of(row.dataset)
+        counts = score and [score[name] for name in ("n", "n_product", "n_event", "n_total")]
+        more = {
+            "strata": signals.strata(connection, signal),
+            "cells": counts and Cells.of(*counts),
+            "statistics": explained(score, prior) if score else [],
+            "plot": picture.large(signal.points, f"IC of {row.product} with {row.event}"),
+            "points": picture.binned(signal.points)[::-1],
+            "base": base(row.product),
+            "confirmed": evidence.confirmed(connection, row),
+            "listing": listing,
+            "before": before,
+        }
+        return "signal.html", len(listing.cases) if listing else 0, more
 
     def cases_csv(self, request: Request) -> Response:
         """The line listing of one signal, whole."""
@@ -185,8 +199,10 @@ class _Board:
             if signal is None:
                 raise HTTPException(404, "There is no such signal.")
             pair = (signal.row.dataset, signal.row.product, signal.row.event)
-            text = cases.as_csv(cases.cases(connection, pair))
+            listing = list(cases.cases(connection, pair))
             position = read_moment(connection).position
+        reading.record(self._store, request, f"signal {number}", "cases as CSV", len(listing))
+        text = cases.as_csv(listing)
         name = f"signal-{number}-cases-at-{position}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
@@ -207,14 +223,13 @@ class _Board:
         """Patient courses with findings."""
         filters = courses.Filters.of(request.query_params)
         with self._store.read() as connection:
-            return respond(
-                request,
-                "courses.html",
-                moment=read_moment(connection),
-                notes=notes(connection, self._lag),
-                filters=filters,
-                page=courses.listed(connection, filters, self._vocabulary),
-            )
+            page = courses.listed(connection, filters, self._vocabulary)
+            context = {
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+            }
+        reading.record(self._store, request, "courses", "courses", len(page.rows))
+        return respond(request, "courses.html", filters=filters, page=page, **context)
 
     def cohort(self, request: Request) -> Response:
         """Watched products and events with their rates."""
@@ -252,6 +267,7 @@ class _Board:
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),
             }
+        reading.record(self._store, request, f"course {course.id}", "records", len(course.records))
         counted = [f for f in course.findings if f.level != "note"]
         marks = sorted({float(date.fromisoformat(f.day).toordinal()) for f in counted})
         return respond(
@@ -271,6 +287,7 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 health=health(connection, self._lag),
+                shown=reading.may_read(request),
                 families=evidence.summaries(connection),
             )
 

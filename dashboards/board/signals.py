@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, se
 from dashboards.board.picture import Point
 from detectors.coding import base
 from streams.store import tables
+from streams.store.workflow import NOW
 
 PAGE = 50
 PAIR = ("dataset", "product", "event")
@@ -83,7 +84,7 @@ class Page:
 
 def listed(connection: Connection, filters: Filters) -> Page:
     """The signals asked for, newest evidence first, then the strongest."""
-    table, rules = tables.signals, tables.signal_rules
+    table, rules = NOW, tables.signal_rules
     where = [
         table.c[name] == getattr(filters, name) for name in _FIELDS[:3] if getattr(filters, name)
     ]
@@ -117,14 +118,14 @@ def listed(connection: Connection, filters: Filters) -> Page:
 
 def one(connection: Connection, number: int) -> Signal | None:
     """One signal, or None."""
-    rows = connection.execute(_with_score(_evidence()).where(tables.signals.c.id == number)).all()
+    rows = connection.execute(_with_score(_evidence()).where(NOW.c.id == number)).all()
     found = _signals(connection, rows)
     return found[0] if found else None
 
 
 def others(connection: Connection, signal: Signal) -> Sequence[Any]:
     """The signals of other kinds that the same pair has."""
-    table = tables.signals
+    table = NOW
     return connection.execute(
         select(table)
         .where(*(table.c[name] == getattr(signal.row, name) for name in PAIR))
@@ -165,7 +166,7 @@ def _same_pair(one: Any, other: Any) -> ColumnElement[bool]:
 
 def _evidence() -> ColumnElement[float]:
     """When a case was last counted for the pair, or taken back: system time."""
-    table, points = tables.signals, tables.points
+    table, points = NOW, tables.points
     newest = (
         select(points.c.at)
         .where(_same_pair(points, table))
@@ -178,7 +179,7 @@ def _evidence() -> ColumnElement[float]:
 
 
 def _with_score(evidence: ColumnElement[float]) -> Select[Any]:
-    table, scores = tables.signals, tables.scores
+    table, scores = NOW, tables.scores
     columns = [column for column in scores.c if column.name not in PAIR]
     return select(table, evidence.label("evidence_at"), *columns).select_from(
         table.outerjoin(scores, _same_pair(scores, table))
@@ -198,21 +199,19 @@ def _signals(connection: Connection, rows: Sequence[Any]) -> tuple[Signal, ...]:
         rules[rule.signal_id].append(rule)
     at = tables.points
     query = (
-        select(tables.signals.c.id, at.c.position, at.c.at, at.c.n, at.c.ic, at.c.ic025, at.c.ic975)
-        .join(at, _same_pair(at, tables.signals))
-        .where(tables.signals.c.id.in_(ids))
-        .order_by(tables.signals.c.id, at.c.position)
+        select(NOW.c.id, at.c.position, at.c.at, at.c.n, at.c.ic, at.c.ic025, at.c.ic975)
+        .join(at, _same_pair(at, NOW))
+        .where(NOW.c.id.in_(ids))
+        .order_by(NOW.c.id, at.c.position)
     )
     for number, *values in connection.execute(query):
         points[number].append(Point(*values))
     held = tables.rates
-    same = and_(tables.signals.c.product == held.c.product, tables.signals.c.event == held.c.event)
-    of_cohort = select(tables.signals.c.id, *held.c).join(held, same)
+    same = and_(NOW.c.product == held.c.product, NOW.c.event == held.c.event)
+    of_cohort = select(NOW.c.id, *held.c).join(held, same)
     rates = {
         row.id: row
-        for row in connection.execute(
-            of_cohort.where(tables.signals.c.id.in_(ids), tables.signals.c.dataset == "cohort")
-        )
+        for row in connection.execute(of_cohort.where(NOW.c.id.in_(ids), NOW.c.dataset == "cohort"))
     }
     return tuple(
         Signal(

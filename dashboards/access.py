@@ -56,7 +56,12 @@ TABLE: dict[str, Who] = {
     "/courses": PATIENT_ROWS,
     "/courses/{number:int}": PATIENT_ROWS,
     "/health": PEOPLE,
+    "/signals": PEOPLE,
     "/signals/{number:int}": PEOPLE,
+    "/signals/{number:int}/events": PEOPLE,
+    "/signals/{number:int}/workflow": OFFICERS,
+    "/signals/{number:int}/workflow/now": PEOPLE,
+    "/decisions": PEOPLE,
     "/signals/{number:int}/cases.csv": PATIENT_ROWS,
     "/signals/{number:int}/looks.csv": PEOPLE,
     "/trail": OVERSIGHT,
@@ -64,7 +69,9 @@ TABLE: dict[str, Who] = {
 }
 
 # what a page asks for by itself does not keep a session from ending
-BY_ITSELF = frozenset({"/events"})
+BY_ITSELF = frozenset(
+    {"/events", "/signals/{number:int}/events", "/signals/{number:int}/workflow/now"}
+)
 
 HEADERS = {
     "content-security-policy": (

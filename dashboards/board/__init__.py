@@ -34,13 +34,16 @@ from dashboards.board import (
 )
 from dashboards.board.beside import RULE
 from dashboards.board.computed import Cells, explained
+from dashboards.board.decisions import Decisions, OfSignal, of_signal
 from dashboards.board.health import health
 from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
+from dashboards.board.returning import Returning
 from dashboards.board.review import behind
 from dashboards.board.signals import Filters, Signal
 from dashboards.lag import Lag
+from dashboards.seriousness import Seriousness
 from detectors import case_review
 from detectors.coding import base
 from detectors.disproportionality import METHODS
@@ -61,15 +64,24 @@ _Shown = tuple[str, int, dict[str, Any]]
 NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
 
-def routes(store: Store, settings: Settings, log: Log | None = None) -> list[BaseRoute]:
-    """The pages `/`, `/signals/{number}`, `/cohort`, `/cohort/{event}`, `/courses`,
-    `/courses/{number}`, `/health`, the events that keep the first one live, and `/static`.
+def routes(
+    store: Store, settings: Settings, log: Log | None = None, returning: Returning | None = None
+) -> list[BaseRoute]:
+    """The pages `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/cohort`,
+    `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep some live,
+    what people do, and `/static`.
 
-    `log` is read only; without one the log of the settings is opened.
+    `log` is read only; without one the log of the settings is opened. `returning` says how much
+    evidence a signal has.
     """
-    board = _Board(store, settings, log or open_log(settings.broker))
+    if returning is None:
+        vocabulary = Vocabulary.load(settings.vocabulary)
+        returning = Returning(store, Seriousness.load(settings, vocabulary))
+    board = _Board(store, settings, log or open_log(settings.broker), returning)
     return [
         Route("/", board.signals),
+        Route("/signals", board.signals),
+        *board.decisions.routes(),
         Route("/events", board.events),
         Route("/signals/{number:int}", board.signal),
         Route("/signals/{number:int}/cases.csv", board.cases_csv),
@@ -85,7 +97,7 @@ def routes(store: Store, settings: Settings, log: Log | None = None) -> list[Bas
 
 
 class _Board:
-    def __init__(self, store: Store, settings: Settings, log: Log) -> None:
+    def __init__(self, store: Store, settings: Settings, log: Log, returning: Returning) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
@@ -106,6 +118,7 @@ class _Board:
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
         self._undated = {rule.name for rule in screening if rule.columns & fitted}
         self._news = News(self._look, self._render)
+        self.decisions = Decisions(store, settings, self._news, returning, self._signal)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
 
@@ -129,9 +142,13 @@ class _Board:
 
     def signal(self, request: Request) -> Response:
         """One signal."""
+        return self._signal(request, request.path_params["number"], {})
+
+    def _signal(self, request: Request, number: int, said: dict[str, Any]) -> Response:
+        """The page of a signal; `said`: what a form was answered, and what was written in it."""
         before = request.query_params.get("before", "")
         with self._store.read() as connection:
-            signal = signals.one(connection, request.path_params["number"])
+            signal = signals.one(connection, number)
             if signal is None:
                 raise HTTPException(404, "There is no such signal.")
             shown = reading.may_read(request)
@@ -145,13 +162,15 @@ class _Board:
                 "undated": self._undated,
                 "labels": self._labels.of(signal.row.product),
                 "shown": shown,
+                **of_signal(connection, number),
             }
+            context["events"] = f"/signals/{number}/events?since={context['moment']}"
             page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports
             template, rows, more = page(connection, signal, before, shown=shown)
         if rows:
             kind = "courses" if signal.row.dataset == "cohort" else "cases"
             reading.record(self._store, request, f"signal {signal.row.id}", kind, rows)
-        return respond(request, template, **context, **more)
+        return respond(request, template, **context, **more, **said)
 
     def _of_cohort(
         self, connection: Connection, signal: Signal, before: str, *, shown: bool
@@ -323,6 +342,8 @@ class _Board:
             return read_moment(connection), tuple(self._noted)
 
     def _render(self, view: Hashable) -> Rendered:
+        if isinstance(view, OfSignal):
+            return self.decisions.render(view)
         assert isinstance(view, Filters)
         context = self._listed(view) | {"oob": True}
         pages = environment()

@@ -17,7 +17,7 @@ from streams.store.workflow import NOW
 
 PAGE = 50
 PAIR = ("dataset", "product", "event")
-_FIELDS = ("kind", "dataset", "product", "rule")
+_FIELDS = ("kind", "dataset", "product", "state", "rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Filters:
     kind: str = ""
     dataset: str = ""
     product: str = ""
+    state: str = ""
     rule: str = ""
     page: int = 1
 
@@ -35,12 +36,12 @@ class Filters:
         """From the parameters of an address; what makes no sense is left out.
 
         >>> Filters.of({"dataset": "solicited", "page": "x"})
-        Filters(kind='', dataset='solicited', product='', rule='', page=1)
+        Filters(kind='', dataset='solicited', product='', state='', rule='', page=1)
         """
         page = query.get("page", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-        kind, dataset, product, rule = (query.get(name, "")[:300] for name in _FIELDS)
-        return cls(kind, dataset, product, rule, max(1, number))
+        given = {name: query.get(name, "")[:300] for name in _FIELDS}
+        return cls(**given, page=max(1, number))
 
     def query(self, **changes: Any) -> str:
         """The same as the query of an address.
@@ -86,7 +87,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
     """The signals asked for, newest evidence first, then the strongest."""
     table, rules = NOW, tables.signal_rules
     where = [
-        table.c[name] == getattr(filters, name) for name in _FIELDS[:3] if getattr(filters, name)
+        table.c[name] == getattr(filters, name) for name in _FIELDS[:4] if getattr(filters, name)
     ]
     if filters.rule:
         where.append(
@@ -111,6 +112,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
             "kind": _distinct(connection, table.c.kind),
             "dataset": _distinct(connection, table.c.dataset),
             "product": _distinct(connection, table.c.product),
+            "state": _distinct(connection, table.c.state),
             "rule": _distinct(connection, rules.c.rule),
         },
     )

@@ -48,6 +48,12 @@ class Fault:
     message: str
 
 
+def lock(connection: Connection) -> None:
+    """Be the only writer until the transaction ends: SQLite has only one, PostgreSQL waits here."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("LOCK TABLE trail IN EXCLUSIVE MODE"))
+
+
 def append(
     connection: Connection,
     actor: Actor,
@@ -58,13 +64,11 @@ def append(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write an entry in this transaction, the last thing in it to take a lock; its number.
+    """Write an entry in this transaction; its number, which follows the one before without a gap.
 
-    One writer at a time: SQLite has one anyway, PostgreSQL locks the table until the transaction
-    ends, so that numbers have no gap.
+    It is the last thing in its transaction to take a lock, or `lock` was the first.
     """
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("LOCK TABLE trail IN EXCLUSIVE MODE"))
+    lock(connection)
     table = tables.trail
     last = connection.execute(
         select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)

@@ -50,6 +50,7 @@ TABLE: dict[str, Who] = {
     "/v1/followups": BY_KEY,
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/": PEOPLE,
+    "/inbox/events": PEOPLE,
     "/events": PEOPLE,
     "/cohort": PEOPLE,
     "/cohort/{event:path}": PEOPLE,
@@ -70,7 +71,12 @@ TABLE: dict[str, Who] = {
 
 # what a page asks for by itself does not keep a session from ending
 BY_ITSELF = frozenset(
-    {"/events", "/signals/{number:int}/events", "/signals/{number:int}/workflow/now"}
+    {
+        "/inbox/events",
+        "/events",
+        "/signals/{number:int}/events",
+        "/signals/{number:int}/workflow/now",
+    }
 )
 
 HEADERS = {

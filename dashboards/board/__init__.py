@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from dashboards.access import viewer
 from dashboards.board import (
     assets,
     cases,
@@ -29,6 +30,7 @@ from dashboards.board import (
     measured,
     picture,
     reading,
+    seen,
     signals,
     trail,
 )
@@ -36,9 +38,11 @@ from dashboards.board.beside import RULE
 from dashboards.board.computed import Cells, explained
 from dashboards.board.decisions import Decisions, OfSignal, of_signal
 from dashboards.board.health import health
+from dashboards.board.inbox import Inbox, OfPerson
 from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
+from dashboards.board.ranking import Ranking
 from dashboards.board.returning import Returning
 from dashboards.board.review import behind
 from dashboards.board.signals import Filters, Signal
@@ -67,7 +71,7 @@ NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 def routes(
     store: Store, settings: Settings, log: Log | None = None, returning: Returning | None = None
 ) -> list[BaseRoute]:
-    """The pages `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/cohort`,
+    """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/cohort`,
     `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep some live,
     what people do, and `/static`.
 
@@ -79,7 +83,7 @@ def routes(
         returning = Returning(store, Seriousness.load(settings, vocabulary))
     board = _Board(store, settings, log or open_log(settings.broker), returning)
     return [
-        Route("/", board.signals),
+        *board.inbox.routes(),
         Route("/signals", board.signals),
         *board.decisions.routes(),
         Route("/events", board.events),
@@ -119,6 +123,8 @@ class _Board:
         self._undated = {rule.name for rule in screening if rule.columns & fitted}
         self._news = News(self._look, self._render)
         self.decisions = Decisions(store, settings, self._news, returning, self._signal)
+        ranking = Ranking(self._vocabulary, self._labels, self._watched, returning.seriousness)
+        self.inbox = Inbox(store, ranking, self._news, self._lag, self._rules)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
 
@@ -167,9 +173,12 @@ class _Board:
             context["events"] = f"/signals/{number}/events?since={context['moment']}"
             page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports
             template, rows, more = page(connection, signal, before, shown=shown)
-        if rows:
-            kind = "courses" if signal.row.dataset == "cohort" else "cases"
-            reading.record(self._store, request, f"signal {signal.row.id}", kind, rows)
+        with self._store.write() as connection:
+            if who := viewer(request):
+                seen.mark(connection, who.name, number, signal.n)
+            if rows:
+                kind = "courses" if signal.row.dataset == "cohort" else "cases"
+                reading.record(connection, request, f"signal {number}", kind, rows)
         return respond(request, template, **context, **more, **said)
 
     def _of_cohort(
@@ -177,12 +186,15 @@ class _Board:
     ) -> _Shown:
         """The page of a signal of the cohort, and how many courses it shows."""
         held = behind(connection, signal.row)
-        seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
+        looked = cohort_looks.looks(connection, signal.row.product, signal.row.event)
         rows = len(held.review.courses) if held.review and shown else 0
-        runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
         confirmed = signal.row.kind == "confirmed"
-        more: dict[str, Any] = {"looks": seen if confirmed else [], "runs": runs if confirmed else []}
-        more["confirmed"] = None
+        runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
+        more: dict[str, Any] = {
+            "looks": looked if confirmed else [],
+            "runs": runs if confirmed else [],
+            "confirmed": None,
+        }
         return "signal_cohort.html", rows, more | {"held": held}
 
     def _of_reports(
@@ -220,7 +232,8 @@ class _Board:
             pair = (signal.row.dataset, signal.row.product, signal.row.event)
             listing = list(cases.cases(connection, pair))
             position = read_moment(connection).position
-        reading.record(self._store, request, f"signal {number}", "cases as CSV", len(listing))
+        with self._store.write() as connection:
+            reading.record(connection, request, f"signal {number}", "cases as CSV", len(listing))
         text = cases.as_csv(listing)
         name = f"signal-{number}-cases-at-{position}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
@@ -247,7 +260,8 @@ class _Board:
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),
             }
-        reading.record(self._store, request, "courses", "courses", len(page.rows))
+        with self._store.write() as connection:
+            reading.record(connection, request, "courses", "courses", len(page.rows))
         return respond(request, "courses.html", filters=filters, page=page, **context)
 
     def cohort(self, request: Request) -> Response:
@@ -286,7 +300,10 @@ class _Board:
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),
             }
-        reading.record(self._store, request, f"course {course.id}", "records", len(course.records))
+        with self._store.write() as connection:
+            reading.record(
+                connection, request, f"course {course.id}", "records", len(course.records)
+            )
         counted = [f for f in course.findings if f.level != "note"]
         marks = sorted({float(date.fromisoformat(f.day).toordinal()) for f in counted})
         return respond(
@@ -344,6 +361,8 @@ class _Board:
     def _render(self, view: Hashable) -> Rendered:
         if isinstance(view, OfSignal):
             return self.decisions.render(view)
+        if isinstance(view, OfPerson):
+            return self.inbox.render(view)
         assert isinstance(view, Filters)
         context = self._listed(view) | {"oob": True}
         pages = environment()

@@ -66,7 +66,7 @@ class Returning:
     """Looks at what has ended whenever the detector has moved on."""
 
     def __init__(self, store: Store, seriousness: Seriousness) -> None:
-        self._store, self._seriousness = store, seriousness
+        self._store, self.seriousness = store, seriousness
         self._looked = -2
         self._counted: dict[int, tuple[tuple[int, int], int]] = {}
 
@@ -76,8 +76,8 @@ class Returning:
         if signal.kind == "case_review":
             if signal.dataset == COHORT:
                 return reviewed_courses(connection, signal.product, signal.event)
-            self._seriousness.read(connection)
-            return self._seriousness.reviewed(pair)
+            self.seriousness.read(connection)
+            return self.seriousness.reviewed(pair)
         table = tables.rates if signal.dataset == COHORT else tables.scores
         where = (table.c.product == signal.product) & (table.c.event == signal.event)
         if signal.dataset != COHORT:

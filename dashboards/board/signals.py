@@ -68,6 +68,13 @@ class Signal:
     points: tuple[Point, ...]
     rate: Any = None
 
+    @property
+    def n(self) -> int:
+        """Cases, of the cohort first events."""
+        if self.row.dataset == "cohort":
+            return int(self.rate.n) if self.rate else 0
+        return int(self.score["n"]) if self.score else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

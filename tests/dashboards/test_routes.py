@@ -55,6 +55,7 @@ EXPECTED = {
     "/sign-out": _SIGNED_IN,
     "/": _SIGNED_IN,
     "/events": _SIGNED_IN,
+    "/inbox/events": _SIGNED_IN,
     "/cohort": _SIGNED_IN,
     "/cohort/{event:path}": _SIGNED_IN,
     "/health": _SIGNED_IN,

@@ -56,7 +56,7 @@ def move(client: httpx.Client, to: str, number: int = 1, **fields: str) -> httpx
 def test_a_signal_goes_from_new_to_closed_by_forms_alone(board: Board) -> None:
     with officer(board) as client:
         for to, fields in PATH:
-            answer = move(client, to, **fields)
+            answer = move(client, to, 1, **fields)
             assert (answer.status_code, answer.headers["location"]) == (303, "/signals/1#workflow")
         shown = text(client.get("/signals/1").text)
         listed = client.get("/signals?state=closed").text

@@ -90,6 +90,7 @@ class Returning:
             position = newest_position(connection)
             if position == self._looked:
                 return 0
+            self.seriousness.read(connection)  # so that no reader has to wait for it
             found = list(self._found(connection))
         for number, news in found:
             self._bring_back(number, news)

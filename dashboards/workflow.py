@@ -196,9 +196,9 @@ def read(connection: Connection, number: int) -> tuple[Workflow, int]:
 
 def officers(connection: Connection) -> list[str]:
     """Who may own a signal."""
-    table = tables.users
-    where = (table.c.role == "officer") & table.c.disabled_at.is_(None)
-    return list(connection.scalars(select(table.c.name).where(where).order_by(table.c.name)))
+    users = tables.users.c
+    active = (users.role == "officer") & users.disabled_at.is_(None)
+    return list(connection.scalars(select(users.name).where(active).order_by(users.name)))
 
 
 def act(
@@ -289,6 +289,7 @@ def write(connection: Connection, number: int, revision: int, done: Act) -> None
                 "signal_id": number,
                 "revision": revision + 1,
                 "at": at,
+                "position": newest_position(connection),
                 "who": done.actor.name,
                 "what": done.what,
                 "from_state": before["state"],

@@ -9,34 +9,27 @@ import hashlib
 import time
 from collections.abc import Hashable
 from datetime import date
-from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from dashboards.access import viewer
 from dashboards.board import (
     assets,
-    cases,
     cohort,
     cohort_event,
-    cohort_looks,
     courses,
     evidence,
     measured,
     picture,
     reading,
-    seen,
     signals,
     trail,
 )
 from dashboards.board.beside import RULE
-from dashboards.board.computed import Cells, explained
-from dashboards.board.decisions import Decisions, OfSignal, of_signal
+from dashboards.board.decisions import Decisions, OfSignal
 from dashboards.board.health import health
 from dashboards.board.inbox import Inbox, OfPerson
 from dashboards.board.moment import Note, notes, read_moment
@@ -44,12 +37,11 @@ from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
 from dashboards.board.ranking import Ranking
 from dashboards.board.returning import Returning
-from dashboards.board.review import behind
-from dashboards.board.signals import Filters, Signal
+from dashboards.board.signal_page import SignalPage
+from dashboards.board.signals import Filters
 from dashboards.lag import Lag
 from dashboards.seriousness import Seriousness
 from detectors import case_review
-from detectors.coding import base
 from detectors.disproportionality import METHODS
 from detectors.followup import looks
 from detectors.rules import Rule, read
@@ -57,13 +49,9 @@ from schemas.vocabulary import Listed, Vocabulary, Watchlist
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
-from streams.store.fits import fits_at
 from streams.store.store import Store
 
 __all__ = ["environment", "http_error", "respond", "routes"]
-
-# a template, how many rows of single patients it shows, and what it is filled with
-_Shown = tuple[str, int, dict[str, Any]]
 
 NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
@@ -87,9 +75,7 @@ def routes(
         Route("/signals", board.signals),
         *board.decisions.routes(),
         Route("/events", board.events),
-        Route("/signals/{number:int}", board.signal),
-        Route("/signals/{number:int}/cases.csv", board.cases_csv),
-        Route("/signals/{number:int}/looks.csv", board.looks_csv),
+        *board.signal_page.routes(),
         Route("/cohort", board.cohort),
         Route("/cohort/{event:path}", board.cohort_event),
         Route("/courses", board.courses),
@@ -117,13 +103,14 @@ class _Board:
         )
         self._rules |= {rule.name: rule for rule in named}
         self._watched = Watchlist.load(settings.watchlist, self._vocabulary).products
-        self._labels = Listed.load(settings.listed, self._vocabulary)
+        labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
-        self._undated = {rule.name for rule in screening if rule.columns & fitted}
+        undated = {rule.name for rule in screening if rule.columns & fitted}
+        self.signal_page = SignalPage(store, self._lag, self._rules, undated, labels)
         self._news = News(self._look, self._render)
-        self.decisions = Decisions(store, settings, self._news, returning, self._signal)
-        ranking = Ranking(self._vocabulary, self._labels, self._watched, returning.seriousness)
+        self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
+        ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
         self.inbox = Inbox(store, ranking, self._news, self._lag, self._rules)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
@@ -145,111 +132,6 @@ class _Board:
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
-
-    def signal(self, request: Request) -> Response:
-        """One signal."""
-        return self._signal(request, request.path_params["number"], {})
-
-    def _signal(self, request: Request, number: int, said: dict[str, Any]) -> Response:
-        """The page of a signal; `said`: what a form was answered, and what was written in it."""
-        before = request.query_params.get("before", "")
-        with self._store.read() as connection:
-            signal = signals.one(connection, number)
-            if signal is None:
-                raise HTTPException(404, "There is no such signal.")
-            shown = reading.may_read(request)
-            context = {
-                "signal": signal,
-                "moment": read_moment(connection),
-                "notes": notes(connection, self._lag),
-                "history": signals.history(connection, signal.row.id),
-                "others": signals.others(connection, signal),
-                "rules": self._rules,
-                "undated": self._undated,
-                "labels": self._labels.of(signal.row.product),
-                "shown": shown,
-                **of_signal(connection, number),
-            }
-            context["events"] = f"/signals/{number}/events?since={context['moment']}"
-            page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports
-            template, rows, more = page(connection, signal, before, shown=shown)
-        with self._store.write() as connection:
-            if who := viewer(request):
-                seen.mark(connection, who.name, number, signal.n)
-            if rows:
-                kind = "courses" if signal.row.dataset == "cohort" else "cases"
-                reading.record(connection, request, f"signal {number}", kind, rows)
-        return respond(request, template, **context, **more, **said)
-
-    def _of_cohort(
-        self, connection: Connection, signal: Signal, before: str, *, shown: bool
-    ) -> _Shown:
-        """The page of a signal of the cohort, and how many courses it shows."""
-        held = behind(connection, signal.row)
-        looked = cohort_looks.looks(connection, signal.row.product, signal.row.event)
-        rows = len(held.review.courses) if held.review and shown else 0
-        confirmed = signal.row.kind == "confirmed"
-        runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
-        more: dict[str, Any] = {
-            "looks": looked if confirmed else [],
-            "runs": runs if confirmed else [],
-            "confirmed": None,
-        }
-        return "signal_cohort.html", rows, more | {"held": held}
-
-    def _of_reports(
-        self, connection: Connection, signal: Signal, before: str, *, shown: bool
-    ) -> _Shown:
-        """The page of a signal of reports, and how many cases it shows."""
-        row, score = signal.row, signal.score
-        first = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-        pair = (row.dataset, row.product, row.event)
-        listing = cases.page(connection, pair, first) if shown else None
-        prior = None
-        if score and score["fit"] is not None:
-            prior = fits_at(connection, score["fit"]).prior_of(row.dataset)
-        counts = score and [score[name] for name in ("n", "n_product", "n_event", "n_total")]
-        more = {
-            "strata": signals.strata(connection, signal),
-            "cells": counts and Cells.of(*counts),
-            "statistics": explained(score, prior) if score else [],
-            "plot": picture.large(signal.points, f"IC of {row.product} with {row.event}"),
-            "points": picture.binned(signal.points)[::-1],
-            "base": base(row.product),
-            "confirmed": evidence.confirmed(connection, row),
-            "listing": listing,
-            "before": before,
-        }
-        return "signal.html", len(listing.cases) if listing else 0, more
-
-    def cases_csv(self, request: Request) -> Response:
-        """The line listing of one signal, whole."""
-        number = request.path_params["number"]
-        with self._store.read() as connection:
-            signal = signals.one(connection, number)
-            if signal is None:
-                raise HTTPException(404, "There is no such signal.")
-            pair = (signal.row.dataset, signal.row.product, signal.row.event)
-            listing = list(cases.cases(connection, pair))
-            position = read_moment(connection).position
-        with self._store.write() as connection:
-            reading.record(connection, request, f"signal {number}", "cases as CSV", len(listing))
-        text = cases.as_csv(listing)
-        name = f"signal-{number}-cases-at-{position}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-    def looks_csv(self, request: Request) -> Response:
-        """The looks of one confirmed signal, all of them."""
-        number = request.path_params["number"]
-        with self._store.read() as connection:
-            signal = signals.one(connection, number)
-            found = None if signal is None else evidence.confirmed(connection, signal.row)
-        if found is None:
-            raise HTTPException(404, "There is no such confirmed signal.")
-        headers = {"content-disposition": f'attachment; filename="signal-{number}-looks.csv"'}
-        text = evidence.as_csv(found.looks)
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     def courses(self, request: Request) -> Response:
         """Patient courses with findings."""

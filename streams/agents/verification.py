@@ -24,7 +24,7 @@ from streams.agents.course_verification import check_cohort_looks, check_courses
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
-from streams.agents.trail_verification import check_trail
+from streams.agents.trail_verification import check_acts, check_trail
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
@@ -271,4 +271,5 @@ def verify(
         check_rates(connection, configuration),
         check_cohort_looks(connection, configuration),
         check_trail(connection),
+        check_acts(connection),
     ]

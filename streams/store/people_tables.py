@@ -80,6 +80,7 @@ acts = Table(
     Column("signal_id", Id, nullable=False, index=True),
     Column("revision", Integer, nullable=False, comment="of the workflow, after it"),
     Column("at", Float, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="in changes, of the newest scored"),
     Column("who", String, nullable=False),
     Column("what", String, nullable=False, comment="moved, proposed, declined, noted or returned"),
     Column("from_state", String, nullable=False),

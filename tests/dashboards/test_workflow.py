@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from dashboards import people
 from dashboards.sessions import Viewer
@@ -30,6 +30,7 @@ from dashboards.workflow import (
     read,
 )
 from schemas.errors import InputError
+from streams.agents.trail_verification import check_acts
 from streams.store import tables, trail
 from streams.store.workflow import ENDED, NOW, PRIORITIES, STATES
 from tests.dashboards.support import Filled, fill
@@ -255,3 +256,40 @@ def test_owner_due_date_and_causality_are_kept_and_dated_by_the_state_alone(
 def test_every_state_has_its_moves_and_every_move_a_state() -> None:
     assert set(MOVES) == set(STATES)
     assert {(state, move.to) for state in MOVES for move in MOVES[state]} == PERMITTED
+
+
+def test_an_act_or_a_state_changed_behind_the_trail_is_named(filled: Filled) -> None:
+    def wrong() -> list[str]:
+        with filled.store.read() as connection:
+            check = check_acts(connection)
+        named: list[str] = check.figures["wrong"]
+        assert check.differences == len(named)
+        return named
+
+    assert wrong() == []
+    for revision, to in enumerate(PATH[:2]):
+        do(filled, ANN, form(to, revision))
+    do(filled, BOB, form("", 2, owner="Bob"))
+    (_, second, third) = (one.id for one in acts(filled))
+    assert wrong() == []
+    changes = [
+        (update(tables.acts).where(tables.acts.c.id == second).values(note="no"), f"act {second}"),
+        (update(tables.acts).where(tables.acts.c.id == third).values(who="Ann"), f"act {third}"),
+        (delete(tables.acts).where(tables.acts.c.id == third), f"act {third}"),
+        (update(tables.workflow).values(state="closed"), "signal 1"),
+        (delete(tables.workflow), "signal 1"),
+    ]
+    for statement, named in changes:
+        with filled.store.read() as connection:
+            kept = {
+                table: [dict(row._mapping) for row in connection.execute(select(table))]
+                for table in (tables.acts, tables.workflow)
+            }
+        with filled.store.write() as connection:
+            connection.execute(statement)
+        assert wrong() == [named]
+        with filled.store.write() as connection:
+            for table, rows in kept.items():
+                connection.execute(delete(table))
+                connection.execute(insert(table), rows)
+        assert wrong() == []

@@ -537,6 +537,7 @@ def upgrade() -> None:
         sa.Column("signal_id", ID, nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("who", sa.String(), nullable=False),
         sa.Column("what", sa.String(), nullable=False),
         sa.Column("from_state", sa.String(), nullable=False),

@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.people import ROLES, Viewer, viewer_of
+from dashboards.people import ROLES
+from dashboards.sessions import PATIENT_LEVEL, Viewer, viewer_of
 from streams.store.store import Store
 
 logger = logging.getLogger("ketavigil.web")
@@ -28,9 +29,14 @@ Who = Literal["anyone", "key"] | frozenset[str]
 ANYONE: Final = "anyone"
 BY_KEY: Final = "key"  # the gateway checks the sender's key itself
 PEOPLE = frozenset[str](ROLES)
+OFFICERS = frozenset({"officer"})  # who decide
+OVERSIGHT = frozenset({"officer", "admin"})
+PATIENT_ROWS = frozenset({PATIENT_LEVEL})  # officers have it, others by grant
 
-# Every route of the web process, and who may use it; what is not here is denied to all.
-# /metrics holds no patient data, only counts and pairs, and Prometheus has no session.
+# Every route of the web process, and who may use it: somebody with one of the grants named. What is
+# not here is denied to all. Pages of PEOPLE leave out rows of single patients where the viewer has
+# no PATIENT_LEVEL. /metrics holds no patient data, only counts and pairs, and Prometheus has no
+# session.
 TABLE: dict[str, Who] = {
     "/healthz": ANYONE,
     "/readyz": ANYONE,
@@ -44,17 +50,34 @@ TABLE: dict[str, Who] = {
     "/v1/followups": BY_KEY,
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/": PEOPLE,
+    "/inbox/events": PEOPLE,
     "/events": PEOPLE,
     "/cohort": PEOPLE,
     "/cohort/{event:path}": PEOPLE,
-    "/courses": PEOPLE,
-    "/courses/{number:int}": PEOPLE,
+    "/courses": PATIENT_ROWS,
+    "/courses/{number:int}": PATIENT_ROWS,
     "/health": PEOPLE,
+    "/signals": PEOPLE,
     "/signals/{number:int}": PEOPLE,
-    "/signals/{number:int}/cases.csv": PEOPLE,
+    "/signals/{number:int}/events": PEOPLE,
+    "/signals/{number:int}/workflow": OFFICERS,
+    "/signals/{number:int}/workflow/now": PEOPLE,
+    "/decisions": PEOPLE,
+    "/signals/{number:int}/cases.csv": PATIENT_ROWS,
     "/signals/{number:int}/looks.csv": PEOPLE,
+    "/trail": OVERSIGHT,
     "/demo": PEOPLE,
 }
+
+# what a page asks for by itself does not keep a session from ending
+BY_ITSELF = frozenset(
+    {
+        "/inbox/events",
+        "/events",
+        "/signals/{number:int}/events",
+        "/signals/{number:int}/workflow/now",
+    }
+)
 
 HEADERS = {
     "content-security-policy": (
@@ -139,11 +162,11 @@ class Access:
         if who is None:
             refusal = PlainTextResponse("This route is not open to anyone.", 403)
         elif isinstance(who, frozenset):
-            viewer = await self._viewer(request)
+            viewer = await self._viewer(request, uses=pattern not in BY_ITSELF)
             scope["state"]["viewer"] = viewer
             if viewer is None:
                 refusal = _sign_in_first(request)
-            elif viewer.role not in who:
+            elif not viewer.grants & who:
                 refusal = PlainTextResponse("Your role may not do this.", 403)
             elif scope["method"] not in _SAFE:
                 receive, refusal = await _check_form(request, viewer)
@@ -151,9 +174,11 @@ class Access:
             refusal = PlainTextResponse("This form came from another site.", 403)
         await (refusal or self._app)(scope, receive, send)
 
-    async def _viewer(self, request: Request) -> Viewer | None:
+    async def _viewer(self, request: Request, *, uses: bool) -> Viewer | None:
         token = request.cookies.get(COOKIE)
-        return await run_in_threadpool(viewer_of, self._store, token) if token else None
+        if not token:
+            return None
+        return await run_in_threadpool(viewer_of, self._store, token, uses=uses)
 
 
 def viewer(request: HTTPConnection) -> Viewer | None:

@@ -52,6 +52,7 @@ from streams.settings import Settings
 from streams.store import tables
 from streams.store.conservation import conservation
 from streams.store.store import Store
+from streams.store.workflow import ENDED, NOW
 
 SCORE = "ketavigil_score"
 _text: Callable[[float], str] = floatToGoString
@@ -60,7 +61,6 @@ MOST_OF_COHORT = 500
 STATISTICS = ("n", "expected", "prr", "ror", "ic", "ic025")
 RATES = ("n", "patient_years", "rate", "rate_lower", "rate_upper", "share")
 COHORT = "cohort"
-CLOSED = ("refuted", "closed")
 
 
 def metrics_route(
@@ -199,7 +199,7 @@ def _lag(behind: list[Behind]) -> Metric:
 
 
 def _signals(connection: Connection) -> Metric:
-    table = tables.signals
+    table = NOW
     labels = [table.c.dataset, table.c.state, table.c.priority]
     family = GaugeMetricFamily(
         "ketavigil_signals", "Signals.", labels=["dataset", "state", "priority"]
@@ -221,10 +221,10 @@ def _scores(connection: Connection) -> Metric:
         for statistic, value in zip(RATES, values, strict=True):
             if value is not None:
                 family.add_metric([COHORT, product, event, statistic], value)
-    table, signals = tables.scores, tables.signals
+    table, signals = tables.scores, NOW
     signalled = exists().where(
         and_(*(signals.c[name] == table.c[name] for name in ("dataset", "product", "event"))),
-        signals.c.state.not_in(CLOSED),
+        signals.c.state.not_in(ENDED),
     )
     rows = connection.execute(
         select(table.c.dataset, table.c.product, table.c.event, *(table.c[s] for s in STATISTICS))
@@ -241,12 +241,12 @@ def _scores(connection: Connection) -> Metric:
 
 def _rates(connection: Connection) -> Sequence[Row[Any]]:
     """Product, event and `RATES` of the cohort, of whole products and of what is signalled."""
-    table, signals = tables.rates, tables.signals
+    table, signals = tables.rates, NOW
     signalled = exists().where(
         signals.c.dataset == COHORT,
         signals.c.product == table.c.product,
         signals.c.event == table.c.event,
-        signals.c.state.not_in(CLOSED),
+        signals.c.state.not_in(ENDED),
     )
     share = cast(table.c.sessions_with, Float) / func.nullif(table.c.sessions, 0)
     return connection.execute(

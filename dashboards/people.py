@@ -1,8 +1,10 @@
-"""People who sign in: their passwords, one-time links and sessions, each stored as a hash."""
+"""People who sign in: their passwords and one-time links, each stored as a hash.
+
+What changes here is written to the audit trail in the same transaction.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,29 +13,21 @@ from typing import Literal, get_args
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from dashboards.sessions import PATIENT_LEVEL, active_role, hashed, open_session
 from schemas.errors import InputError
-from streams.store import tables
+from streams.store import tables, trail
 from streams.store.store import Store
+from streams.store.trail import CONSOLE, NOBODY, Actor
 
 Role = Literal["officer", "regulator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-SESSION_SECONDS = 12 * 3600.0
 LINK_SECONDS = 12 * 3600.0
 SHORTEST_PASSWORD = 12
 
 _hasher = PasswordHasher()
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who is asking; `csrf` is the token that every form of theirs sends back."""
-
-    name: str
-    role: str
-    csrf: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +38,21 @@ class User:
     role: str
     created_at: float
     disabled_at: float | None
+    patient_level: bool
 
 
-def create_user(store: Store, name: str, role: Role, password: str | None = None) -> None:
+def create_user(
+    store: Store,
+    name: str,
+    role: Role,
+    password: str | None = None,
+    *,
+    patient_level: bool = False,
+    by: Actor = CONSOLE,
+) -> None:
     """Add a person; without a password they sign in by link only.
 
+    `patient_level`: may read rows of single patients, as every officer may.
     Raises `InputError` ("bad_name", "user_exists", "weak_password").
     """
     if not name or len(name) > 100 or name != name.strip() or not name.isprintable():
@@ -62,11 +66,14 @@ def create_user(store: Store, name: str, role: Role, password: str | None = None
         "role": role,
         "password_hash": _hasher.hash(password) if password is not None else None,
         "created_at": time.time(),
+        "patient_level": patient_level,
     }
+    said = {"role": role, "patient_level": patient_level, "password": password is not None}
     with store.write() as connection:
         if connection.scalar(select(tables.users.c.name).where(tables.users.c.name == name)):
             raise InputError("user_exists", f"there is a user {name!r} already")
         connection.execute(insert(tables.users), [row])
+        trail.append(connection, by, "user_made", f"user {name}", after=said)
 
 
 def list_users(store: Store) -> list[User]:
@@ -74,14 +81,38 @@ def list_users(store: Store) -> list[User]:
     table = tables.users
     with store.read() as connection:
         rows = connection.execute(
-            select(table.c.name, table.c.role, table.c.created_at, table.c.disabled_at).order_by(
-                table.c.name
-            )
+            select(
+                table.c.name,
+                table.c.role,
+                table.c.created_at,
+                table.c.disabled_at,
+                table.c.patient_level,
+            ).order_by(table.c.name)
         )
         return [User(*row) for row in rows]
 
 
-def disable_user(store: Store, name: str) -> None:
+def grant(store: Store, name: str, *, patient_level: bool, by: Actor = CONSOLE) -> None:
+    """Let a person read rows of single patients, or no longer; `InputError` ("no_such_user")."""
+    table = tables.users
+    with store.write() as connection:
+        before = connection.scalar(select(table.c.patient_level).where(table.c.name == name))
+        if before is None:
+            raise InputError("no_such_user", f"there is no user {name!r}")
+        connection.execute(
+            update(table).where(table.c.name == name).values(patient_level=patient_level)
+        )
+        trail.append(
+            connection,
+            by,
+            "user_changed",
+            f"user {name}",
+            before={PATIENT_LEVEL: before},
+            after={PATIENT_LEVEL: patient_level},
+        )
+
+
+def disable_user(store: Store, name: str, by: Actor = CONSOLE) -> None:
     """End a person's access and sessions; `InputError` ("no_such_user")."""
     with store.write() as connection:
         disabled = connection.execute(
@@ -91,26 +122,29 @@ def disable_user(store: Store, name: str) -> None:
         ).rowcount
         connection.execute(delete(tables.sessions).where(tables.sessions.c.user == name))
         connection.execute(delete(tables.links).where(tables.links.c.user == name))
+        if disabled:
+            trail.append(connection, by, "user_disabled", f"user {name}")
     if not disabled:
         raise InputError("no_such_user", f"there is no user {name!r} to disable")
 
 
-def create_link(store: Store, user: str) -> str:
+def create_link(store: Store, user: str, by: Actor = CONSOLE) -> str:
     """A path that signs a person in once, within twelve hours: `/sign-in/TOKEN`.
 
     A person that is not there yet is added as an officer without a password.
     Raises `InputError` ("user_disabled").
     """
     if user not in {known.name for known in list_users(store)}:
-        create_user(store, user, "officer")
+        create_user(store, user, "officer", by=by)
     token = secrets.token_urlsafe(32)
     now = time.time()
     with store.write() as connection:
-        if not connection.scalar(_active(user)):
+        if not connection.scalar(active_role(user)):
             raise InputError("user_disabled", f"the user {user!r} is disabled")
         connection.execute(delete(tables.links).where(tables.links.c.expires_at < now))
-        row = {"hash": _hash(token), "user": user, "expires_at": now + LINK_SECONDS}
+        row = {"hash": hashed(token), "user": user, "expires_at": now + LINK_SECONDS}
         connection.execute(insert(tables.links), [row])
+        trail.append(connection, by, "link_made", f"user {user}")
     return f"/sign-in/{token}"
 
 
@@ -120,7 +154,7 @@ def link_holds(store: Store, token: str) -> bool:
     with store.read() as connection:
         found = connection.scalar(
             select(table.c.user).where(
-                table.c.hash == _hash(token),
+                table.c.hash == hashed(token),
                 table.c.used_at.is_(None),
                 table.c.expires_at > time.time(),
             )
@@ -128,7 +162,7 @@ def link_holds(store: Store, token: str) -> bool:
     return found is not None
 
 
-def use_link(store: Store, token: str) -> str | None:
+def use_link(store: Store, token: str, host: str = "") -> str | None:
     """Use a link up and open a session: its token, or None where the link holds no longer."""
     table = tables.links
     now = time.time()
@@ -136,14 +170,18 @@ def use_link(store: Store, token: str) -> str | None:
         used = connection.execute(
             update(table)
             .where(
-                table.c.hash == _hash(token), table.c.used_at.is_(None), table.c.expires_at > now
+                table.c.hash == hashed(token), table.c.used_at.is_(None), table.c.expires_at > now
             )
             .values(used_at=now)
         ).rowcount
         if not used:
+            after = {"by": "link", "host": host}
+            trail.append(
+                connection, NOBODY, "sign_in_failed", "a link that does not hold", after=after
+            )
             return None
-        user = connection.scalar(select(table.c.user).where(table.c.hash == _hash(token)))
-    return open_session(store, str(user))
+        user = connection.scalar(select(table.c.user).where(table.c.hash == hashed(token)))
+    return open_session(store, str(user), by="link", host=host)
 
 
 def check_password(store: Store, name: str, password: str) -> bool:
@@ -168,55 +206,14 @@ def _nobody() -> str:
     return _hasher.hash(secrets.token_urlsafe(32))
 
 
-def open_session(store: Store, user: str) -> str | None:
-    """Sign a person in: the token of a new session, or None where they are disabled."""
-    token = secrets.token_urlsafe(32)
-    now = time.time()
-    with store.write() as connection:
-        if not connection.scalar(_active(user)):
-            return None
-        table = tables.sessions
-        connection.execute(delete(table).where(table.c.expires_at < now))
-        row = {
-            "hash": _hash(token),
-            "user": user,
-            "created_at": now,
-            "expires_at": now + SESSION_SECONDS,
-        }
-        connection.execute(insert(table), [row])
-    return token
+def failed(store: Store, name: str, host: str) -> None:
+    """Write down that somebody gave a wrong name or password.
 
-
-def close_session(store: Store, token: str) -> None:
-    """Sign out."""
-    with store.write() as connection:
-        connection.execute(delete(tables.sessions).where(tables.sessions.c.hash == _hash(token)))
-
-
-def viewer_of(store: Store, token: str) -> Viewer | None:
-    """Who holds a session, or None where it is over."""
-    sessions, users = tables.sessions, tables.users
-    with store.read() as connection:
-        row = connection.execute(
-            select(users.c.name, users.c.role)
-            .join(sessions, sessions.c.user == users.c.name)
-            .where(
-                sessions.c.hash == _hash(token),
-                sessions.c.expires_at > time.time(),
-                users.c.disabled_at.is_(None),
-            )
-        ).first()
-    if row is None:
-        return None
-    # from the cookie's token, which no other site can read; it does not lead back to it
-    csrf = hashlib.sha256(b"csrf\x00" + token.encode()).hexdigest()
-    return Viewer(row.name, row.role, csrf)
-
-
-def _active(name: str) -> Select[tuple[str]]:
+    A name that nobody has is left out: it may be a password in the wrong field.
+    """
     table = tables.users
-    return select(table.c.name).where(table.c.name == name, table.c.disabled_at.is_(None))
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    with store.write() as connection:
+        known = connection.scalar(select(table.c.name).where(table.c.name == name))
+        subject = f"user {known}" if known else "a name that nobody has"
+        after = {"by": "password", "host": host}
+        trail.append(connection, NOBODY, "sign_in_failed", subject, after=after)

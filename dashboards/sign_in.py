@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboards import people
-from dashboards.access import COOKIE
+from dashboards import people, sessions
+from dashboards.access import COOKIE, viewer
 from streams.store.store import Store
 
 _HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ def routes(store: Store) -> list[Route]:
         answer.set_cookie(
             COOKIE,
             token,
-            max_age=int(people.SESSION_SECONDS),
+            max_age=int(sessions.SESSION_SECONDS),
             httponly=True,
             samesite="lax",
             secure=request.url.scheme == "https",
@@ -88,16 +88,17 @@ def routes(store: Store) -> list[Route]:
         form = await _form(request)
         name, password, where = (form.get(field, "") for field in ("name", "password", "next"))
         where = _inside(where)
-        host = request.client.host if request.client else ""
+        host = _host(request)
         if throttle.over(f"host {host}", 20) or throttle.over(f"name {name[:100]}", 50):
             message = "Too many attempts. Wait five minutes."
             return page(request, "sign_in.html", 429, next=where, name=name, message=message)
         token = None
         if await to_thread.run_sync(people.check_password, store, name, password, limiter=hashing):
-            token = await run_in_threadpool(people.open_session, store, name)
+            token = await run_in_threadpool(sessions.open_session, store, name, host=host)
         if token is None:
             throttle.failed(f"host {host}")
             throttle.failed(f"name {name[:100]}")
+            await run_in_threadpool(people.failed, store, name, host)
             message = "Name or password is wrong."
             return page(request, "sign_in.html", 401, next=where, name=name, message=message)
         return enter(request, token, where)
@@ -108,13 +109,16 @@ def routes(store: Store) -> list[Route]:
         return page(request, "sign_in_link.html", 200 if holds else 410, holds=holds)
 
     async def use_link(request: Request) -> Response:
-        token = await run_in_threadpool(people.use_link, store, request.path_params["token"])
+        given = request.path_params["token"]
+        token = await run_in_threadpool(people.use_link, store, given, _host(request))
         if token is None:
             return page(request, "sign_in_link.html", 410, holds=False)
         return enter(request, token, "/")
 
     async def sign_out(request: Request) -> Response:
-        await run_in_threadpool(people.close_session, store, request.cookies[COOKIE])
+        who = viewer(request)
+        assert who is not None  # the check of who is asking was passed
+        await run_in_threadpool(sessions.close_session, store, request.cookies[COOKIE], who)
         answer = RedirectResponse("/sign-in", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return answer
@@ -136,6 +140,10 @@ async def _form(request: Request) -> dict[str, str]:
             return {}
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
+
+
+def _host(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _inside(where: str | None) -> str:

@@ -1,17 +1,20 @@
 """The web process: gateway, board and metrics as one application.
 
-It reads the store; it writes the log (what is pushed) and the store's keys, users, sessions and
-links, and nothing else.
+It reads the store; it writes the log (what is pushed) and, in the store, what people do (sessions,
+the workflow of signals, the audit trail), and nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,13 +23,21 @@ from starlette.responses import JSONResponse, Response
 from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
+from dashboards.board.returning import Returning
 from dashboards.metrics import metrics_route
+from dashboards.seriousness import Seriousness
+from schemas.errors import StoreError
+from schemas.vocabulary import Vocabulary
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits
 from streams.log import open_log
 from streams.sealing import load_sealer
 from streams.settings import Settings
 from streams.store.store import open_store
+
+logger = logging.getLogger("ketavigil.web")
+
+LOOKING = 1.0  # seconds between looks at what has ended
 
 
 def create_web(
@@ -52,11 +63,17 @@ def create_web(
         limits=limits,
     )
 
+    vocabulary = Vocabulary.load(settings.vocabulary)
+    returning = Returning(store, Seriousness.load(settings, vocabulary))
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.create_task(_bring_back(returning))
         try:
             yield
         finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
             gateway.close()
             log.close()
             store.close()
@@ -65,7 +82,7 @@ def create_web(
         routes=[
             *gateway.routes(),
             *sign_in.routes(store),
-            *board.routes(store, settings, log),
+            *board.routes(store, settings, log, returning),
             metrics_route(store, settings, registry, log),
             *(demo_page.routes(store, demo) if demo else ()),
         ],
@@ -73,6 +90,20 @@ def create_web(
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
+
+
+async def _bring_back(returning: Returning) -> None:
+    """Look again and again whether what has ended has new evidence."""
+    away = False
+    while True:
+        try:
+            await run_in_threadpool(returning.look)
+            away = False
+        except StoreError as error:
+            if not away:
+                logger.warning("%s: %s", error.code, error)
+            away = True
+        await asyncio.sleep(LOOKING)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

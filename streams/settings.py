@@ -17,6 +17,9 @@ DETECT = "detect"
 
 ENVIRONMENT = "KETAVIGIL_"
 
+# the ends of a signal for which a second person can be asked
+FOUR_EYES = ("closed", "refuted")
+
 # files that replace (vocabulary: extend) what is shipped
 FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family")
 
@@ -27,7 +30,8 @@ class Settings:
 
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
-    by the other of `FILES` replace it.
+    by the other of `FILES` replace it. `four_eyes`: the ends of a signal (of `FOUR_EYES`) that need
+    a second person.
     """
 
     data: Path | None = None
@@ -39,6 +43,7 @@ class Settings:
     case_review: Path | None = None
     listed: Path | None = None
     family: Path | None = None
+    four_eyes: frozenset[str] = frozenset()
 
     @classmethod
     def read(
@@ -72,11 +77,15 @@ class Settings:
             path = values.get(name)
             if isinstance(path, Path) and not path.exists():
                 raise InputError("no_such_file", f"there is no {name} file {path}")
+        four_eyes = frozenset(filter(None, (environment("four_eyes") or "").split(",")))
+        if not four_eyes <= set(FOUR_EYES):
+            raise InputError("bad_four_eyes", f"KETAVIGIL_FOUR_EYES names {', '.join(FOUR_EYES)}")
         known = {field.name for field in fields(cls)}
         return cls(
             data=data,
             broker=broker or f"sqlite:///{data}/log.db",
             store=store or f"sqlite:///{data}/store.db",
+            four_eyes=four_eyes,
             **{name: value for name, value in values.items() if name in known},
         )
 
@@ -87,6 +96,7 @@ class Settings:
             "broker": self.broker,
             "store": self.store,
             **{name: getattr(self, name) for name in FILES},
+            "four_eyes": ",".join(sorted(self.four_eyes)),
         }
         return {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
 

@@ -1,6 +1,6 @@
 """The safety officer's board: signals, one signal, the data's health; rendered here, live by SSE.
 
-It reads the store and the ends of the log, and writes nothing.
+It reads the store and the ends of the log, and writes what people do.
 """
 
 from __future__ import annotations
@@ -18,27 +18,30 @@ from starlette.routing import BaseRoute, Route
 
 from dashboards.board import (
     assets,
-    cases,
     cohort,
     cohort_event,
-    cohort_looks,
     courses,
     evidence,
     measured,
     picture,
+    reading,
     signals,
+    trail,
 )
 from dashboards.board.beside import RULE
-from dashboards.board.computed import Cells, explained
+from dashboards.board.decisions import Decisions, OfSignal
 from dashboards.board.health import health
+from dashboards.board.inbox import Inbox, OfPerson
 from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
-from dashboards.board.review import behind
+from dashboards.board.ranking import Ranking
+from dashboards.board.returning import Returning
+from dashboards.board.signal_page import SignalPage
 from dashboards.board.signals import Filters
 from dashboards.lag import Lag
+from dashboards.seriousness import Seriousness
 from detectors import case_review
-from detectors.coding import base
 from detectors.disproportionality import METHODS
 from detectors.followup import looks
 from detectors.rules import Rule, read
@@ -46,7 +49,6 @@ from schemas.vocabulary import Listed, Vocabulary, Watchlist
 from streams.log import open_log
 from streams.log.base import Log
 from streams.settings import Settings
-from streams.store.fits import fits_at
 from streams.store.store import Store
 
 __all__ = ["environment", "http_error", "respond", "routes"]
@@ -54,30 +56,38 @@ __all__ = ["environment", "http_error", "respond", "routes"]
 NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
 
-def routes(store: Store, settings: Settings, log: Log | None = None) -> list[BaseRoute]:
-    """The pages `/`, `/signals/{number}`, `/cohort`, `/cohort/{event}`, `/courses`,
-    `/courses/{number}`, `/health`, the events that keep the first one live, and `/static`.
+def routes(
+    store: Store, settings: Settings, log: Log | None = None, returning: Returning | None = None
+) -> list[BaseRoute]:
+    """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/cohort`,
+    `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep some live,
+    what people do, and `/static`.
 
-    `log` is read only; without one the log of the settings is opened.
+    `log` is read only; without one the log of the settings is opened. `returning` says how much
+    evidence a signal has.
     """
-    board = _Board(store, settings, log or open_log(settings.broker))
+    if returning is None:
+        vocabulary = Vocabulary.load(settings.vocabulary)
+        returning = Returning(store, Seriousness.load(settings, vocabulary))
+    board = _Board(store, settings, log or open_log(settings.broker), returning)
     return [
-        Route("/", board.signals),
+        *board.inbox.routes(),
+        Route("/signals", board.signals),
+        *board.decisions.routes(),
         Route("/events", board.events),
-        Route("/signals/{number:int}", board.signal),
-        Route("/signals/{number:int}/cases.csv", board.cases_csv),
-        Route("/signals/{number:int}/looks.csv", board.looks_csv),
+        *board.signal_page.routes(),
         Route("/cohort", board.cohort),
         Route("/cohort/{event:path}", board.cohort_event),
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
+        *trail.routes(store),
         assets.mount(),
     ]
 
 
 class _Board:
-    def __init__(self, store: Store, settings: Settings, log: Log) -> None:
+    def __init__(self, store: Store, settings: Settings, log: Log, returning: Returning) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
@@ -93,11 +103,15 @@ class _Board:
         )
         self._rules |= {rule.name: rule for rule in named}
         self._watched = Watchlist.load(settings.watchlist, self._vocabulary).products
-        self._labels = Listed.load(settings.listed, self._vocabulary)
+        labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
-        self._undated = {rule.name for rule in screening if rule.columns & fitted}
+        undated = {rule.name for rule in screening if rule.columns & fitted}
+        self.signal_page = SignalPage(store, self._lag, self._rules, undated, labels)
         self._news = News(self._look, self._render)
+        self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
+        ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
+        self.inbox = Inbox(store, ranking, self._news, self._lag, self._rules)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
 
@@ -119,102 +133,18 @@ class _Board:
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
 
-    def signal(self, request: Request) -> Response:
-        """One signal."""
-        before = request.query_params.get("before", "")
-        with self._store.read() as connection:
-            signal = signals.one(connection, request.path_params["number"])
-            if signal is None:
-                raise HTTPException(404, "There is no such signal.")
-            pair = (signal.row.dataset, signal.row.product, signal.row.event)
-            context = {
-                "signal": signal,
-                "moment": read_moment(connection),
-                "notes": notes(connection, self._lag),
-                "history": signals.history(connection, signal.row.id),
-                "others": signals.others(connection, signal),
-                "rules": self._rules,
-                "undated": self._undated,
-                "labels": self._labels.of(signal.row.product),
-            }
-            if signal.row.dataset == "cohort":
-                held = behind(connection, signal.row)
-                seen = cohort_looks.looks(connection, signal.row.product, signal.row.event)
-                confirmed = signal.row.kind == "confirmed"
-                runs = cohort_looks.runs(connection, signal.row.event, signal.row.product)
-                return respond(
-                    request,
-                    "signal_cohort.html",
-                    **context,
-                    held=held,
-                    looks=seen if confirmed else [],
-                    runs=runs if confirmed else [],
-                    confirmed=None,
-                )
-            listing = cases.page(
-                connection,
-                pair,
-                int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
-            )
-            strata = signals.strata(connection, signal)
-            context["confirmed"] = evidence.confirmed(connection, signal.row)
-            score = signal.score
-            prior = None
-            if score and score["fit"] is not None:
-                prior = fits_at(connection, score["fit"]).prior_of(signal.row.dataset)
-        label = f"IC of {signal.row.product} with {signal.row.event}"
-        return respond(
-            request,
-            "signal.html",
-            strata=strata,
-            cells=score and Cells.of(*(score[n] for n in ("n", "n_product", "n_event", "n_total"))),
-            statistics=explained(score, prior) if score else [],
-            plot=picture.large(signal.points, label),
-            points=picture.binned(signal.points)[::-1],
-            base=base(signal.row.product),
-            listing=listing,
-            before=before,
-            **context,
-        )
-
-    def cases_csv(self, request: Request) -> Response:
-        """The line listing of one signal, whole."""
-        number = request.path_params["number"]
-        with self._store.read() as connection:
-            signal = signals.one(connection, number)
-            if signal is None:
-                raise HTTPException(404, "There is no such signal.")
-            pair = (signal.row.dataset, signal.row.product, signal.row.event)
-            text = cases.as_csv(cases.cases(connection, pair))
-            position = read_moment(connection).position
-        name = f"signal-{number}-cases-at-{position}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-    def looks_csv(self, request: Request) -> Response:
-        """The looks of one confirmed signal, all of them."""
-        number = request.path_params["number"]
-        with self._store.read() as connection:
-            signal = signals.one(connection, number)
-            found = None if signal is None else evidence.confirmed(connection, signal.row)
-        if found is None:
-            raise HTTPException(404, "There is no such confirmed signal.")
-        headers = {"content-disposition": f'attachment; filename="signal-{number}-looks.csv"'}
-        text = evidence.as_csv(found.looks)
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
     def courses(self, request: Request) -> Response:
         """Patient courses with findings."""
         filters = courses.Filters.of(request.query_params)
         with self._store.read() as connection:
-            return respond(
-                request,
-                "courses.html",
-                moment=read_moment(connection),
-                notes=notes(connection, self._lag),
-                filters=filters,
-                page=courses.listed(connection, filters, self._vocabulary),
-            )
+            page = courses.listed(connection, filters, self._vocabulary)
+            context = {
+                "moment": read_moment(connection),
+                "notes": notes(connection, self._lag),
+            }
+        with self._store.write() as connection:
+            reading.record(connection, request, "courses", "courses", len(page.rows))
+        return respond(request, "courses.html", filters=filters, page=page, **context)
 
     def cohort(self, request: Request) -> Response:
         """Watched products and events with their rates."""
@@ -252,6 +182,10 @@ class _Board:
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),
             }
+        with self._store.write() as connection:
+            reading.record(
+                connection, request, f"course {course.id}", "records", len(course.records)
+            )
         counted = [f for f in course.findings if f.level != "note"]
         marks = sorted({float(date.fromisoformat(f.day).toordinal()) for f in counted})
         return respond(
@@ -271,6 +205,7 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 health=health(connection, self._lag),
+                shown=reading.may_read(request),
                 families=evidence.summaries(connection),
             )
 
@@ -306,6 +241,10 @@ class _Board:
             return read_moment(connection), tuple(self._noted)
 
     def _render(self, view: Hashable) -> Rendered:
+        if isinstance(view, OfSignal):
+            return self.decisions.render(view)
+        if isinstance(view, OfPerson):
+            return self.inbox.render(view)
         assert isinstance(view, Filters)
         context = self._listed(view) | {"oob": True}
         pages = environment()

@@ -25,6 +25,7 @@ def mount() -> Mount:
     assets = {
         "board.css": (own / "board.css").read_bytes(),
         "board.js": (own / "board.js").read_bytes(),
+        "keys.js": (own / "keys.js").read_bytes(),
         "icon.svg": (own / "icon.svg").read_bytes(),
         "htmx-2.min.js": (htmx / "htmx-2.min.js").read_bytes(),
         "hx-sse-2.min.js": (htmx / "ext" / "hx-sse-2.min.js").read_bytes(),

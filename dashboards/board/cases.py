@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -106,7 +106,7 @@ def cases(
             yield _case(row, change, whole)
 
 
-def as_csv(listed: Iterator[Case]) -> str:
+def as_csv(listed: Iterable[Case]) -> str:
     """The listing as CSV; a value that a spreadsheet would take for a formula is quoted by '."""
     out = io.StringIO()
     writer = csv.writer(out)

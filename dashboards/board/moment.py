@@ -16,15 +16,17 @@ WAITING_TOO_LONG = 30.0  # seconds
 
 
 class Moment(NamedTuple):
-    """Changes applied, signals' history, records taken: each only grows.
+    """Changes applied, signals' history, records taken, acts of people: each only grows.
 
     `position`: of the newest change that is scored (-1: none); `sequence`: of the signals'
-    history; `taken`: messages disposed of.
+    history; `taken`: messages disposed of; `act`: number in the audit trail of what was last done
+    with a signal.
     """
 
     position: int
     sequence: int
     taken: int
+    act: int
 
     def __str__(self) -> str:
         return ".".join(map(str, self))
@@ -46,6 +48,7 @@ def read_moment(connection: Connection) -> Moment:
         max((at for consumer, at in rows if consumer == "detect"), default=0) - 1,
         connection.scalar(select(func.max(tables.signal_history.c.id))) or 0,
         sum(at for consumer, at in rows if consumer != "detect"),
+        connection.scalar(select(func.max(tables.acts.c.id))) or 0,
     )
 
 

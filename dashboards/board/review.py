@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,17 +61,10 @@ def review(connection: Connection, product: str, event: str) -> Review:
 
     By the same content of a course that raises the signal.
     """
-    courses, found = tables.courses, tables.findings
+    found = tables.findings
     urgent = (found.c.level == "urgent") & (found.c.event == event)
-    rows = connection.execute(
-        select(courses, func.max(found.c.day).label("day"))
-        .join(found, found.c.course_id == courses.c.id)
-        .where(urgent)
-        .group_by(*courses.c)
-        .order_by(func.max(found.c.day).desc(), courses.c.id)
-    )
     out: list[Reviewed] = []
-    for row in rows:
+    for row in _courses(connection, event):
         days = _days(row, product, event)
         if not days:
             continue
@@ -84,6 +78,23 @@ def review(connection: Connection, product: str, event: str) -> Review:
         findings = tuple(map(found_of, mine))
         out.append(Reviewed(row.id, row.registry, row.patient, row.course, findings))
     return Review(tuple(out), more=False)
+
+
+def reviewed_courses(connection: Connection, product: str, event: str) -> int:
+    """How many courses have an urgent finding of an event on a day of a product."""
+    return sum(bool(_days(row, product, event)) for row in _courses(connection, event))
+
+
+def _courses(connection: Connection, event: str) -> Iterable[Any]:
+    """The courses with an urgent finding of an event, the newest finding first."""
+    courses, found = tables.courses, tables.findings
+    return connection.execute(
+        select(courses, func.max(found.c.day).label("day"))
+        .join(found, found.c.course_id == courses.c.id)
+        .where((found.c.level == "urgent") & (found.c.event == event))
+        .group_by(*courses.c)
+        .order_by(func.max(found.c.day).desc(), courses.c.id)
+    )
 
 
 def _days(row: Any, product: str, event: str) -> set[int]:

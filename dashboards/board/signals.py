@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, se
 from dashboards.board.picture import Point
 from detectors.coding import base
 from streams.store import tables
+from streams.store.workflow import NOW
 
 PAGE = 50
 PAIR = ("dataset", "product", "event")
-_FIELDS = ("kind", "dataset", "product", "rule")
+_FIELDS = ("kind", "dataset", "product", "state", "rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Filters:
     kind: str = ""
     dataset: str = ""
     product: str = ""
+    state: str = ""
     rule: str = ""
     page: int = 1
 
@@ -34,12 +36,12 @@ class Filters:
         """From the parameters of an address; what makes no sense is left out.
 
         >>> Filters.of({"dataset": "solicited", "page": "x"})
-        Filters(kind='', dataset='solicited', product='', rule='', page=1)
+        Filters(kind='', dataset='solicited', product='', state='', rule='', page=1)
         """
         page = query.get("page", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-        kind, dataset, product, rule = (query.get(name, "")[:300] for name in _FIELDS)
-        return cls(kind, dataset, product, rule, max(1, number))
+        given = {name: query.get(name, "")[:300] for name in _FIELDS}
+        return cls(**given, page=max(1, number))
 
     def query(self, **changes: Any) -> str:
         """The same as the query of an address.
@@ -66,6 +68,13 @@ class Signal:
     points: tuple[Point, ...]
     rate: Any = None
 
+    @property
+    def n(self) -> int:
+        """Cases, of the cohort first events."""
+        if self.row.dataset == "cohort":
+            return int(self.rate.n) if self.rate else 0
+        return int(self.score["n"]) if self.score else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -83,9 +92,9 @@ class Page:
 
 def listed(connection: Connection, filters: Filters) -> Page:
     """The signals asked for, newest evidence first, then the strongest."""
-    table, rules = tables.signals, tables.signal_rules
+    table, rules = NOW, tables.signal_rules
     where = [
-        table.c[name] == getattr(filters, name) for name in _FIELDS[:3] if getattr(filters, name)
+        table.c[name] == getattr(filters, name) for name in _FIELDS[:4] if getattr(filters, name)
     ]
     if filters.rule:
         where.append(
@@ -110,6 +119,7 @@ def listed(connection: Connection, filters: Filters) -> Page:
             "kind": _distinct(connection, table.c.kind),
             "dataset": _distinct(connection, table.c.dataset),
             "product": _distinct(connection, table.c.product),
+            "state": _distinct(connection, table.c.state),
             "rule": _distinct(connection, rules.c.rule),
         },
     )
@@ -117,14 +127,14 @@ def listed(connection: Connection, filters: Filters) -> Page:
 
 def one(connection: Connection, number: int) -> Signal | None:
     """One signal, or None."""
-    rows = connection.execute(_with_score(_evidence()).where(tables.signals.c.id == number)).all()
+    rows = connection.execute(_with_score(_evidence()).where(NOW.c.id == number)).all()
     found = _signals(connection, rows)
     return found[0] if found else None
 
 
 def others(connection: Connection, signal: Signal) -> Sequence[Any]:
     """The signals of other kinds that the same pair has."""
-    table = tables.signals
+    table = NOW
     return connection.execute(
         select(table)
         .where(*(table.c[name] == getattr(signal.row, name) for name in PAIR))
@@ -165,7 +175,7 @@ def _same_pair(one: Any, other: Any) -> ColumnElement[bool]:
 
 def _evidence() -> ColumnElement[float]:
     """When a case was last counted for the pair, or taken back: system time."""
-    table, points = tables.signals, tables.points
+    table, points = NOW, tables.points
     newest = (
         select(points.c.at)
         .where(_same_pair(points, table))
@@ -178,7 +188,7 @@ def _evidence() -> ColumnElement[float]:
 
 
 def _with_score(evidence: ColumnElement[float]) -> Select[Any]:
-    table, scores = tables.signals, tables.scores
+    table, scores = NOW, tables.scores
     columns = [column for column in scores.c if column.name not in PAIR]
     return select(table, evidence.label("evidence_at"), *columns).select_from(
         table.outerjoin(scores, _same_pair(scores, table))
@@ -198,21 +208,19 @@ def _signals(connection: Connection, rows: Sequence[Any]) -> tuple[Signal, ...]:
         rules[rule.signal_id].append(rule)
     at = tables.points
     query = (
-        select(tables.signals.c.id, at.c.position, at.c.at, at.c.n, at.c.ic, at.c.ic025, at.c.ic975)
-        .join(at, _same_pair(at, tables.signals))
-        .where(tables.signals.c.id.in_(ids))
-        .order_by(tables.signals.c.id, at.c.position)
+        select(NOW.c.id, at.c.position, at.c.at, at.c.n, at.c.ic, at.c.ic025, at.c.ic975)
+        .join(at, _same_pair(at, NOW))
+        .where(NOW.c.id.in_(ids))
+        .order_by(NOW.c.id, at.c.position)
     )
     for number, *values in connection.execute(query):
         points[number].append(Point(*values))
     held = tables.rates
-    same = and_(tables.signals.c.product == held.c.product, tables.signals.c.event == held.c.event)
-    of_cohort = select(tables.signals.c.id, *held.c).join(held, same)
+    same = and_(NOW.c.product == held.c.product, NOW.c.event == held.c.event)
+    of_cohort = select(NOW.c.id, *held.c).join(held, same)
     rates = {
         row.id: row
-        for row in connection.execute(
-            of_cohort.where(tables.signals.c.id.in_(ids), tables.signals.c.dataset == "cohort")
-        )
+        for row in connection.execute(of_cohort.where(NOW.c.id.in_(ids), NOW.c.dataset == "cohort"))
     }
     return tuple(
         Signal(

@@ -148,7 +148,6 @@ class Signals:
                 product=product,
                 event=event,
                 kind=kind,
-                state="new",
                 priority=priority,
                 raised_position=moment.position,
                 raised_at=moment.at,

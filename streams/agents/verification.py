@@ -24,6 +24,7 @@ from streams.agents.course_verification import check_cohort_looks, check_courses
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
+from streams.agents.trail_verification import check_acts, check_trail
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
@@ -269,4 +270,6 @@ def verify(
         check_courses(connection, configuration.vocabulary),
         check_rates(connection, configuration),
         check_cohort_looks(connection, configuration),
+        check_trail(connection),
+        check_acts(connection),
     ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from streams.cli.options import as_json, deployment
+from streams.cli.options import as_json, deployment, operator
 from streams.gateway import keys
 from streams.settings import Settings
 from streams.store.store import open_store
@@ -29,7 +29,7 @@ def create(settings: Settings, as_json: bool, name: str, role: keys.KeyRole) -> 
     """Make a key and print it, this once."""
     store = open_store(settings.store)
     try:
-        key = keys.create_key(store, name, role)
+        key = keys.create_key(store, name, role, operator())
     finally:
         store.close()
     print(json.dumps({"name": name, "role": role, "key": key}) if as_json else key)
@@ -60,7 +60,7 @@ def revoke(settings: Settings, number: int) -> None:
     """Refuse a key from now on (within five seconds), by its number in the list."""
     store = open_store(settings.store)
     try:
-        keys.revoke_key(store, number)
+        keys.revoke_key(store, number, operator())
     finally:
         store.close()
 

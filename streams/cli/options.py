@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from streams.settings import FILES, Settings
+from streams.store.trail import Actor
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -62,3 +64,12 @@ def deployment(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def operator() -> Actor:
+    """Who runs a command, for the audit trail: the user of the operating system."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        name = ""
+    return Actor(f"console {name}".rstrip(), "console")

@@ -13,7 +13,7 @@ import click
 import httpx
 
 from schemas.errors import InputError
-from streams.cli.options import deployment
+from streams.cli.options import deployment, operator
 from streams.processes import Process, on_signal
 from streams.settings import Settings
 
@@ -103,8 +103,8 @@ def sign_in_link(settings: Settings) -> str:
     store = open_store(settings.store)
     try:
         if OFFICER not in (user.name for user in people.list_users(store)):
-            people.create_user(store, OFFICER, "officer")
-        return people.create_link(store, OFFICER)
+            people.create_user(store, OFFICER, "officer", by=operator())
+        return people.create_link(store, OFFICER, operator())
     finally:
         store.close()
 

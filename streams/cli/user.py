@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from dashboards import people
-from streams.cli.options import as_json, deployment
+from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
 from streams.store.store import Store, open_store
 
@@ -28,8 +28,17 @@ def command() -> None:
 @click.option("--role", required=True, type=click.Choice(people.ROLES), help="May do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line.")
 @click.option("--link-only", is_flag=True, help="No password: they sign in by link.")
+@click.option(
+    "--patient-level", is_flag=True, help="May read rows of single patients; officers always may."
+)
 def create(
-    settings: Settings, name: str, role: people.Role, password_stdin: bool, link_only: bool
+    settings: Settings,
+    *,
+    name: str,
+    role: people.Role,
+    password_stdin: bool,
+    link_only: bool,
+    patient_level: bool,
 ) -> None:
     """Add a person; the password is asked for."""
     if password_stdin and link_only:
@@ -40,7 +49,7 @@ def create(
     elif not link_only:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with _store(settings) as store:
-        people.create_user(store, name, role, password)
+        people.create_user(store, name, role, password, patient_level=patient_level, by=operator())
 
 
 @command.command("list")
@@ -54,7 +63,9 @@ def list_(settings: Settings, as_json: bool) -> None:
         print(json.dumps([{key: getattr(user, key) for key in user.__slots__} for user in found]))
         return
     for user in found:
-        print(f"{user.name}\t{user.role}\t{'disabled' if user.disabled_at else 'active'}")
+        state = "disabled" if user.disabled_at else "active"
+        granted = "\tpatient level" if user.patient_level else ""
+        print(f"{user.name}\t{user.role}\t{state}{granted}")
 
 
 @command.command()
@@ -63,7 +74,17 @@ def list_(settings: Settings, as_json: bool) -> None:
 def disable(settings: Settings, name: str) -> None:
     """End a person's access, and sign them out."""
     with _store(settings) as store:
-        people.disable_user(store, name)
+        people.disable_user(store, name, operator())
+
+
+@command.command()
+@deployment
+@_name
+@click.option("--patient-level/--no-patient-level", required=True, help="Rows of single patients.")
+def grant(settings: Settings, name: str, patient_level: bool) -> None:
+    """Let a person read rows of single patients (line listings, courses), or no longer."""
+    with _store(settings) as store:
+        people.grant(store, name, patient_level=patient_level, by=operator())
 
 
 @command.command()
@@ -72,7 +93,7 @@ def disable(settings: Settings, name: str) -> None:
 def link(settings: Settings, name: str) -> None:
     """Print the path of a link that signs a person in once, within twelve hours."""
     with _store(settings) as store:
-        print(people.create_link(store, name))
+        print(people.create_link(store, name, operator()))
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from typing import Literal, get_args
 from sqlalchemy import insert, select, update
 
 from schemas.errors import InputError
-from streams.store import tables
+from streams.store import tables, trail
 from streams.store.store import Store
+from streams.store.trail import CONSOLE, Actor
 
 KeyRole = Literal["registry", "officer", "regulator", "admin"]
 ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
@@ -34,7 +35,7 @@ class Key:
     revoked_at: float | None = None
 
 
-def create_key(store: Store, name: str, role: KeyRole = "registry") -> str:
+def create_key(store: Store, name: str, role: KeyRole = "registry", by: Actor = CONSOLE) -> str:
     """Make a key for a sender and return it; it can never be read again.
 
     A sender may have several, so that one can follow another. Raises `InputError`
@@ -44,7 +45,10 @@ def create_key(store: Store, name: str, role: KeyRole = "registry") -> str:
     key = f"kv_{secrets.token_urlsafe(32)}"
     row = {"name": name, "role": role, "hash": _hash(key), "created_at": time.time()}
     with store.write() as connection:
-        connection.execute(insert(tables.keys), [row])
+        made = connection.execute(insert(tables.keys).values(row)).inserted_primary_key
+        assert made is not None
+        after = {"name": name, "role": role}
+        trail.append(connection, by, "key_made", f"key {made[0]}", after=after)
     return key
 
 
@@ -76,7 +80,7 @@ def list_keys(store: Store) -> list[Key]:
         return [Key(*row) for row in rows]
 
 
-def revoke_key(store: Store, key_id: int) -> None:
+def revoke_key(store: Store, key_id: int, by: Actor = CONSOLE) -> None:
     """Refuse a key from now on; `InputError` ("no_such_key") where there is none in use."""
     table = tables.keys
     with store.write() as connection:
@@ -85,6 +89,8 @@ def revoke_key(store: Store, key_id: int) -> None:
             .where(table.c.id == key_id, table.c.revoked_at.is_(None))
             .values(revoked_at=time.time())
         ).rowcount
+        if revoked:
+            trail.append(connection, by, "key_revoked", f"key {key_id}")
     if not revoked:
         raise InputError("no_such_key", f"there is no key {key_id} in use")
 

@@ -21,9 +21,11 @@ from sqlalchemy import (
 )
 
 from streams.store.look_tables import confirmations, evidence, families, look_counts, looks
+from streams.store.people_tables import acts, seen, trail, workflow
 from streams.store.schema import Id, metadata
 
 __all__ = ["confirmations", "evidence", "families", "look_counts", "looks", "metadata"]
+__all__ += ["acts", "seen", "trail", "workflow"]
 
 meta = Table(
     "meta",
@@ -351,8 +353,7 @@ signals = Table(
     Column("product", String, nullable=False),
     Column("event", String, nullable=False),
     Column("kind", String, nullable=False, comment="screening, case_review or confirmed"),
-    Column("state", String, nullable=False, comment="new, ... (GVP Module IX)"),
-    Column("priority", String, nullable=False, comment="high or normal"),
+    Column("priority", String, nullable=False, comment="high or normal, as it was raised"),
     Column("raised_position", BigInteger, nullable=False),
     Column("raised_at", Float, nullable=False, comment="system time"),
     Column("changed_at", Float, nullable=False, comment="newest evidence, system time"),
@@ -439,6 +440,7 @@ users = Table(
     Column("password_hash", String, nullable=True, comment="argon2id; null: by link only"),
     Column("created_at", Float, nullable=False),
     Column("disabled_at", Float, nullable=True),
+    Column("patient_level", Boolean, nullable=False, comment="may read rows of single patients"),
 )
 
 sessions = Table(
@@ -448,6 +450,7 @@ sessions = Table(
     Column("user", String, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False, comment="last use, to the minute"),
 )
 
 links = Table(

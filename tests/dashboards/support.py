@@ -268,7 +268,6 @@ class Filled:
         at = time.time() if at is None else at
         row = dict(zip(("dataset", "product", "event"), pair, strict=True)) | {
             "kind": "screening",
-            "state": "new",
             "priority": "normal",
             "raised_position": position,
             "raised_at": at,

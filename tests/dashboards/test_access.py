@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from dashboards import people, sign_in
+from dashboards import people, sessions, sign_in
 from dashboards.access import ANYONE, COOKIE, PEOPLE, TABLE, Access, viewer
 from schemas.errors import InputError
 from streams.store import tables
@@ -76,6 +76,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         routes=[
             Route("/", _show),
             Route("/healthz", _show),
+            Route("/events", _show),
             Route("/notes", _note, methods=["POST", "DELETE"]),
             Route("/admin", _show),
             Route("/broken", _broken),
@@ -259,7 +260,7 @@ def test_a_disabled_person_cannot_sign_in(site: Site) -> None:
     assert people.check_password(site.store, "Ann", PASSWORD)
     people.disable_user(site.store, "Ann")
     assert not people.check_password(site.store, "Ann", PASSWORD)
-    assert people.open_session(site.store, "Ann") is None
+    assert sessions.open_session(site.store, "Ann") is None
 
 
 def test_neither_cookies_nor_links_nor_passwords_are_stored_as_they_are(site: Site) -> None:
@@ -380,3 +381,67 @@ def test_nobody_who_is_not_there_can_be_disabled(site: Site) -> None:
     with pytest.raises(InputError) as error:
         people.disable_user(site.store, "Nobody")
     assert error.value.code == "no_such_user"
+
+
+def _age(site: Site, **changes: float) -> None:
+    with site.store.write() as connection:
+        connection.execute(update(tables.sessions).values(**changes))
+
+
+def test_a_session_ends_an_hour_after_its_last_use(site: Site) -> None:
+    with site.signed_in() as client:
+        _age(site, seen_at=time.time() - sessions.IDLE_SECONDS + 30)
+        assert client.get("/").status_code == 200  # a use: the hour begins again
+        with site.store.read() as connection:
+            used = connection.execute(select(tables.sessions.c.seen_at)).scalar_one()
+        assert used > time.time() - 30
+        _age(site, seen_at=time.time() - sessions.IDLE_SECONDS - 1)
+        assert client.get("/").status_code == 401
+
+
+def test_what_a_page_asks_for_by_itself_does_not_keep_a_session(site: Site) -> None:
+    with site.signed_in() as client:
+        before = time.time() - sessions.IDLE_SECONDS + 300
+        _age(site, seen_at=before)
+        assert client.get("/events").status_code == 200
+        with site.store.read() as connection:
+            assert connection.scalar(select(tables.sessions.c.seen_at)) == before
+
+
+def test_a_session_ends_after_twelve_hours_however_much_it_is_used(site: Site) -> None:
+    with site.signed_in() as client:
+        with site.store.read() as connection:
+            row = connection.execute(select(tables.sessions)).one()
+        assert row.expires_at - row.created_at == 12 * 3600
+        _age(site, expires_at=time.time() - 1, seen_at=time.time())
+        assert client.get("/").status_code == 401
+
+
+def test_the_trail_has_who_signed_in_and_out_and_who_failed(site: Site) -> None:
+    people.create_user(site.store, "Ann", "officer", PASSWORD)
+    with site.client() as client:
+        for name in ("Ann", "hunter2 hunter2"):  # the second typed a password in the wrong field
+            client.post("/sign-in", data={"name": name, "password": "wrong"})
+        client.post("/sign-in/made-up")
+        client.post("/sign-in", data={"name": "Ann", "password": PASSWORD})
+        client.post("/sign-out", data={"csrf": _csrf(client)})
+    with site.client() as client:
+        client.post(people.create_link(site.store, "Ann"))
+    people.disable_user(site.store, "Ann")
+    with site.store.read() as connection:
+        rows = connection.execute(select(tables.trail).order_by(tables.trail.c.seq)).all()
+    by_password = '{"by":"password","host":"127.0.0.1"}'
+    by_link = '{"by":"link","host":"127.0.0.1"}'
+    made = '{"password":true,"patient_level":false,"role":"officer"}'
+    assert [(row.who, row.what, row.subject, row.after) for row in rows] == [
+        ("console", "user_made", "user Ann", made),
+        ("", "sign_in_failed", "user Ann", by_password),
+        ("", "sign_in_failed", "a name that nobody has", by_password),
+        ("", "sign_in_failed", "a link that does not hold", by_link),
+        ("Ann", "signed_in", "user Ann", by_password),
+        ("Ann", "signed_out", "user Ann", None),
+        ("console", "link_made", "user Ann", None),
+        ("Ann", "signed_in", "user Ann", by_link),
+        ("console", "user_disabled", "user Ann", None),
+    ]
+    assert "hunter2" not in str(rows)

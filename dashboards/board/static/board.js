@@ -27,3 +27,18 @@ function connected(yes) {
 }
 addEventListener("htmx:sseError", () => connected(false));
 addEventListener("htmx:sseOpen", () => connected(true));
+
+// A form that was made for an earlier state is made anew, unless somebody is writing in it.
+function revised() {
+  const now = document.querySelector("#flow [data-revision]");
+  const made = document.querySelector("#workflow input[name=revision]");
+  if (!now || !made || now.dataset.revision === made.value) return;
+  const section = document.getElementById("workflow");
+  const writing = [...section.querySelectorAll("textarea")].some((area) => area.value.trim());
+  if (writing || section.querySelector("form").contains(document.activeElement)) {
+    document.getElementById("moved-on").hidden = false;
+  } else {
+    htmx.ajax("GET", `${location.pathname}/workflow/now`, { target: section, swap: "outerHTML" });
+  }
+}
+addEventListener("htmx:sseMessage", revised);

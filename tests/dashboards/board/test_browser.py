@@ -20,7 +20,16 @@ from tests.dashboards.support import PAIR, Filled, fill
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/?product=ketamine+%40home", "/?product=none", "/signals/1", "/signals/3", "/health")
+PAGES = (
+    "/signals",
+    "/signals?product=ketamine+%40home",
+    "/signals?product=none",
+    "/signals/1",
+    "/signals/3",
+    "/decisions",
+    "/trail",
+    "/health",
+)
 WIDTHS = (360, 1280)
 
 
@@ -58,7 +67,7 @@ def newer(filled: Filled, position: int, n: int) -> None:
 
 
 def test_the_list_follows_the_store_without_reloading(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.evaluate("window.stays = true")
     row = page.locator("tr", has=page.locator("#signal-1"))
     assert "7 / 0.10" in row.inner_text()
@@ -72,7 +81,7 @@ def test_the_list_follows_the_store_without_reloading(page: Page, board: Board) 
 
 
 def test_a_new_signal_appears_and_is_announced(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     assert page.get_by_role("status").inner_text() == "3 signals"
     page.wait_for_timeout(500)
     pair = ("solicited", "arketamine", "Tinnitus")
@@ -85,7 +94,7 @@ def test_a_new_signal_appears_and_is_announced(page: Page, board: Board) -> None
 
 
 def test_the_keyboard_keeps_its_place_when_the_list_changes(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.wait_for_timeout(500)
     page.locator("#signal-2").focus()
     newer(board.filled, 20, 31)
@@ -96,7 +105,7 @@ def test_the_keyboard_keeps_its_place_when_the_list_changes(page: Page, board: B
 
 
 def test_a_click_is_not_lost_when_the_list_changes_under_it(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.wait_for_timeout(500)
     page.locator("#signal-2").hover()
     page.mouse.down()
@@ -108,7 +117,7 @@ def test_a_click_is_not_lost_when_the_list_changes_under_it(page: Page, board: B
 
 
 def test_what_came_while_a_button_was_down_is_shown_after(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.wait_for_timeout(500)
     page.locator("h1").hover()
     page.mouse.down()
@@ -120,13 +129,13 @@ def test_what_came_while_a_button_was_down_is_shown_after(page: Page, board: Boa
 
 def test_every_page_loads_without_a_complaint(page: Page, board: Board) -> None:
     for path in PAGES:
-        page.goto(board.url + path, wait_until="networkidle" if path != "/" else "load")
+        page.goto(board.url + path, wait_until="load" if "signals" in path else "networkidle")
         assert page.locator("h1").count() == 1
         assert page.locator("main").count() == 1
 
 
 def test_the_first_tab_skips_to_the_content(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
@@ -134,7 +143,7 @@ def test_the_first_tab_skips_to_the_content(page: Page, board: Board) -> None:
 
 
 def test_an_officer_gets_from_the_list_to_the_cases(page: Page, board: Board) -> None:
-    page.goto(board.url)
+    page.goto(board.url + "/signals")
     page.get_by_label("Product").select_option("esketamine")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**product=esketamine**")
@@ -151,7 +160,7 @@ def test_an_officer_gets_from_the_list_to_the_cases(page: Page, board: Board) ->
 def test_reading_needs_no_javascript(chromium: Browser, board: Board) -> None:
     with signed_in(chromium, board, java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto(board.url)
+        page.goto(board.url + "/signals")
         assert page.locator("tbody tr").count() == 3
         page.get_by_label("Dataset").select_option("spontaneous")
         page.get_by_role("button", name="Show").click()
@@ -225,7 +234,7 @@ def test_a_page_resumes_after_the_web_process_was_killed(
         page = context.new_page()
         first = page.locator("tbody tr").first
         with web(filled, port):
-            page.goto(board.url)
+            page.goto(board.url + "/signals")
             page.evaluate("window.stays = true")
             page.wait_for_timeout(1000)
             expect(page.get_by_role("alert")).to_be_hidden()

@@ -19,10 +19,10 @@ from tests.dashboards.board.test_pages import text
 def test_a_confirmed_signal_stands_in_the_list_under_its_own_words(
     board: Board, confirmed: int
 ) -> None:
-    shown = text(board.get("/?kind=confirmed"))
+    shown = text(board.get("/signals?kind=confirmed"))
     assert "confirmed sequential evidence" in shown
     assert "by data 2026-03-03 , n = 16" in shown
-    assert f"/signals/{confirmed}" in board.get("/?kind=confirmed")
+    assert f"/signals/{confirmed}" in board.get("/signals?kind=confirmed")
 
 
 def test_its_page_says_what_was_found_and_what_the_family_asks(
@@ -91,7 +91,7 @@ def test_what_no_longer_holds_as_corrected_is_shown_as_suspended(
     shown = text(board.get(f"/signals/{confirmed}"))
     assert "Suspended: on the cases as they are known today" in shown
     assert "As corrected (no error rate) 1.65 n = 3, position 12" in shown
-    assert "sequential evidence suspended" in text(board.get("/?kind=confirmed"))
+    assert "sequential evidence suspended" in text(board.get("/signals?kind=confirmed"))
 
 
 def test_families_and_their_looks_are_shown_with_the_health_of_the_data(

@@ -89,7 +89,7 @@ class Late(Lag):
 def test_records_that_wait_too_long_are_said_above_everything_else(empty: Board) -> None:
     filled = empty.filled
     filled.push([b"{}", b"{}"])
-    assert "wait to be counted" not in text(empty.get("/"))  # they came just now
+    assert "wait to be counted" not in text(empty.get("/signals"))  # they came just now
     with filled.store.read() as connection:
         (note,) = notes(connection, Late(filled.log, 4))
     assert note.grave
@@ -105,7 +105,9 @@ def test_a_log_that_cannot_be_read_is_said_and_not_taken_for_an_empty_one(
         path.unlink()
     app = Starlette(routes=routes(filled.store, filled.settings, filled.log))
     with contextlib.closing(filled), running(app) as url:
-        signals, health = (httpx.get(url + path, trust_env=False).text for path in ("/", "/health"))
+        signals, health = (
+            httpx.get(url + path, trust_env=False).text for path in ("/signals", "/health")
+        )
     assert "Warning: The log cannot be read" in text(signals)
     assert "what is in flight is not known and the sum cannot be made" in text(health)
 
@@ -137,7 +139,9 @@ def test_quarantine_shows_reasons_and_places_and_no_values(board: Board) -> None
     assert (
         "too_small gateway 1 No. 17, clinic-a, Q-17: products[0].dose_mg Input should be" in shown
     )
-    assert "2 records are held in quarantine and counted in no signal." in text(board.get("/"))
+    assert "2 records are held in quarantine and counted in no signal." in text(
+        board.get("/signals")
+    )
 
 
 def test_freshness_quality_and_unmatched_names_are_shown(board: Board) -> None:

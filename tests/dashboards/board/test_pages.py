@@ -18,7 +18,7 @@ def text(html: str) -> str:
 
 
 def test_without_data_the_board_says_that_this_is_not_a_clear_signal(empty: Board) -> None:
-    assert "No data is not a clear signal." in text(empty.get("/"))
+    assert "No data is not a clear signal." in text(empty.get("/signals"))
 
 
 def test_without_a_signal_the_board_says_what_was_looked_at(empty: Board) -> None:
@@ -26,13 +26,13 @@ def test_without_a_signal_the_board_says_what_was_looked_at(empty: Board) -> Non
         empty.filled.version(connection, report(1))
         pair = ("spontaneous", "esketamine", "Dissociation")
         empty.filled.score(connection, [(pair, (1, 1, 1, 1))], position=1)
-    shown = text(empty.get("/"))
+    shown = text(empty.get("/signals"))
     assert "1 cases and courses are stored; 1 pairs of a watched product" in shown
     assert "That does not show that the products are safe" in shown
 
 
 def test_a_row_shows_counts_limits_rules_and_both_dates(board: Board) -> None:
-    shown = text(board.get("/?product=esketamine"))
+    shown = text(board.get("/signals?product=esketamine"))
     assert "esketamine Dissociation" in shown
     # 7 of 27 reports of the product, 30 of 9673 of the others: (7/27) / (30/9673) = 83.59
     assert "7 / 0.10 83.6 40.3 to 173.6 112.5 44.3 to 285.8 3.64 2.38 to 4.51" in shown
@@ -41,7 +41,7 @@ def test_a_row_shows_counts_limits_rules_and_both_dates(board: Board) -> None:
 
 
 def test_the_newest_evidence_comes_first(board: Board) -> None:
-    events = re.findall(r'class="event">([^<]*)<', board.get("/"))
+    events = re.findall(r'class="event">([^<]*)<', board.get("/signals"))
     assert events == ["Urinary (group of terms)", "Cystitis", "Dissociation"]
 
 
@@ -59,7 +59,7 @@ def test_the_newest_evidence_comes_first(board: Board) -> None:
 def test_filters_in_the_address_decide_what_is_shown(
     board: Board, query: str, events: list[str]
 ) -> None:
-    assert re.findall(r'class="event">([^<]*)<', board.get(f"/{query}")) == events
+    assert re.findall(r'class="event">([^<]*)<', board.get(f"/signals{query}")) == events
 
 
 def test_a_long_list_comes_in_parts(board: Board) -> None:
@@ -68,11 +68,11 @@ def test_a_long_list_comes_in_parts(board: Board) -> None:
             pair = ("spontaneous", "esketamine", f"Event {i}")
             board.filled.score(connection, [(pair, (3, 10, 10, 100))], position=30, at=float(i))
             board.filled.signal(connection, pair, position=30, n=3, rules={"ic025": True})
-    pages = [board.get(f"/?page={number}") for number in (1, 2)]
+    pages = [board.get(f"/signals?page={number}") for number in (1, 2)]
     events = [re.findall(r'class="event">([^<]*)<', page) for page in pages]
     assert [len(part) for part in events] == [PAGE, 3]
     assert len({*events[0], *events[1]}) == PAGE + 3
-    assert '<a rel="next" href="/?page=2">' in pages[0]
+    assert '<a rel="next" href="/signals?page=2">' in pages[0]
 
 
 def test_the_page_of_a_signal_shows_the_table_and_what_it_was_made_of(board: Board) -> None:
@@ -119,7 +119,7 @@ def review(board: Board, product: str, event: str) -> int:
 
 def test_signals_of_one_pair_stand_side_by_side_each_under_its_own_word(board: Board) -> None:
     number = review(board, "esketamine", "Dissociation")
-    shown = text(board.get("/?product=esketamine"))
+    shown = text(board.get("/signals?product=esketamine"))
     assert "case review fatal, not listed" in shown
     assert "screening PRR, Evans no longer IC025" in shown
     assert "The same pair also has: screening (new)" in text(board.get(f"/signals/{number}"))
@@ -133,10 +133,10 @@ def test_the_list_is_filtered_by_kind(board: Board) -> None:
         ("screening", ["Urinary (group of terms)", "Cystitis", "Dissociation"]),
         ("confirmed", []),
     ):
-        page = board.get(f"/?kind={kind}")
+        page = board.get(f"/signals?kind={kind}")
         assert re.findall(r'class="event">([^<]*)<', page) == events
     assert '<option value="case_review" selected>case review</option>' in board.get(
-        "/?kind=case_review"
+        "/signals?kind=case_review"
     )
 
 
@@ -158,7 +158,7 @@ def test_a_signal_whose_cases_are_gone_stays_and_says_so(board: Board) -> None:
         number = board.filled.signal(connection, pair, position=9, n=3, rules={"ic025": False})
     shown = text(board.get(f"/signals/{number}"))
     assert "no case is left for this pair" in shown
-    assert "no case is left: all were nullified or changed" in text(board.get("/"))
+    assert "no case is left: all were nullified or changed" in text(board.get("/signals"))
 
 
 def test_a_page_that_is_not_there_looks_like_the_others(board: Board) -> None:
@@ -170,7 +170,7 @@ def test_a_page_that_is_not_there_looks_like_the_others(board: Board) -> None:
             assert "/static/board.css" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/signals/1", "/signals/1/cases.csv", "/health"])
+@pytest.mark.parametrize("path", ["/", "/signals", "/signals/1", "/signals/1/cases.csv", "/health"])
 def test_nobody_reads_without_signing_in(board: Board, path: str) -> None:
     answer = httpx.get(
         board.url + path, headers={"accept": "text/html"}, trust_env=False, follow_redirects=False
@@ -180,7 +180,7 @@ def test_nobody_reads_without_signing_in(board: Board, path: str) -> None:
 
 
 def test_every_asset_is_served_from_here_and_asked_for_once(board: Board) -> None:
-    page = board.get("/")
+    page = board.get("/signals")
     assets = re.findall(r'(?:src|href)="(/static/[^"]*)"', page)
     assert sorted(assets) == [
         "/static/board.css",
@@ -205,6 +205,6 @@ def test_only_assets_are_served(board: Board, path: str) -> None:
 
 
 def test_pages_hold_no_script_or_style_of_their_own(board: Board) -> None:
-    for path in ("/", "/signals/1", "/health"):
+    for path in ("/", "/signals", "/signals/1", "/health"):
         page = board.get(path)
         assert re.findall(r"<script(?! src=)|<style| style=| on[a-z]+=| hx-on", page) == []

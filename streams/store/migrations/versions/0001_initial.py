@@ -418,6 +418,7 @@ def upgrade() -> None:
         sa.Column("user", sa.String(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.Column("seen_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_sessions")),
     )
     op.create_table(
@@ -456,7 +457,6 @@ def upgrade() -> None:
         sa.Column("product", sa.String(), nullable=False),
         sa.Column("event", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
         sa.Column("priority", sa.String(), nullable=False),
         sa.Column("raised_position", sa.BigInteger(), nullable=False),
         sa.Column("raised_at", sa.Float(), nullable=False),
@@ -478,6 +478,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("disabled_at", sa.Float(), nullable=True),
+        sa.Column("patient_level", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
     )
     op.create_table(
@@ -495,9 +496,90 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_versions")),
     )
     op.create_index(op.f("ix_versions_case_id"), "versions", ["case_id"], unique=False)
+    op.create_table(
+        "trail",
+        sa.Column("seq", ID, autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("previous", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_trail")),
+    )
+    op.create_index(op.f("ix_trail_what"), "trail", ["what"], unique=False)
+    op.create_index(op.f("ix_trail_subject"), "trail", ["subject"], unique=False)
+    _keep_trail()
+    op.create_table(
+        "workflow",
+        sa.Column("signal_id", ID, autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("priority", sa.String(), nullable=True),
+        sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("due", sa.String(), nullable=True),
+        sa.Column("causality", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("proposed", sa.String(), nullable=True),
+        sa.Column("proposed_by", sa.String(), nullable=True),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("signal_id", name=op.f("pk_workflow")),
+    )
+    op.create_table(
+        "acts",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("signal_id", ID, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("from_state", sa.String(), nullable=False),
+        sa.Column("to_state", sa.String(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_acts")),
+    )
+    op.create_index(op.f("ix_acts_signal_id"), "acts", ["signal_id"], unique=False)
+    op.create_table(
+        "seen",
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("signal_id", ID, autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("history", ID, nullable=False),
+        sa.Column("act", ID, nullable=False),
+        sa.PrimaryKeyConstraint("user", "signal_id", name=op.f("pk_seen")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         for name in ("records", "cases", "courses"):
             op.execute(f"CREATE SEQUENCE {name}_ids")
+
+
+def _keep_trail() -> None:
+    """What is in the audit trail stays as it is."""
+    message = "the audit trail is append-only"
+    if op.get_bind().dialect.name == "sqlite":
+        for what in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER trail_{what.lower()} BEFORE {what} ON trail "
+                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION trail_keep() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER trail_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON trail "
+        "FOR EACH STATEMENT EXECUTE FUNCTION trail_keep()"
+    )
 
 
 def downgrade() -> None:

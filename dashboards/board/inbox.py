@@ -1,0 +1,215 @@
+"""The inbox: the signals that need a person, ranked, with what is new to the one who looks."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from dashboards.access import viewer
+from dashboards.board.moment import Moment, notes, read_moment
+from dashboards.board.news import News, Rendered
+from dashboards.board.pages import environment, respond
+from dashboards.board.ranking import Ranked, Ranking
+from dashboards.board.seen import Since, since
+from dashboards.lag import Lag
+from streams.store.store import Store
+
+PAGE = 50
+KEPT = 60.0  # seconds that an order holds while nothing moves: newness goes by the clock
+_FIELDS = ("kind", "dataset", "product", "group", "rule", "seriousness", "state", "owner")
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What part of the inbox is asked for, as it stands in the address."""
+
+    kind: str = ""
+    dataset: str = ""
+    product: str = ""
+    group: str = ""
+    rule: str = ""
+    seriousness: str = ""
+    state: str = ""
+    owner: str = ""
+    page: int = 1
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Filters:
+        """From the parameters of an address; what makes no sense is left out.
+
+        >>> Filters.of({"group": "urinary", "page": "x"}).query()
+        'group=urinary'
+        """
+        page = query.get("page", "")
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+        given = {name: query.get(name, "")[:300] for name in _FIELDS}
+        return cls(**given, page=max(1, number))
+
+    def query(self, **changes: Any) -> str:
+        """The same as the query of an address."""
+        named = replace(self, **changes)
+        given = {name: getattr(named, name) for name in _FIELDS if getattr(named, name)}
+        return urlencode(given | ({"page": named.page} if named.page > 1 else {}))
+
+    def fit(self, one: Ranked) -> bool:
+        """Whether a signal is asked for."""
+        values = choices_of(one)
+        return all(getattr(self, name) in values[name] for name in _FIELDS if getattr(self, name))
+
+
+def choices_of(one: Ranked) -> dict[str, tuple[str, ...]]:
+    """By which value of each filter a signal is found."""
+    row = one.row
+    return {
+        "kind": (row.kind,),
+        "dataset": (row.dataset,),
+        "product": (row.product,),
+        "group": one.groups,
+        "rule": one.held,
+        "seriousness": (one.level,),
+        "state": (row.state,),
+        "owner": (row.owner or NOBODY,),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its place in the whole order, and what is new to the one who looks (None: all)."""
+
+    place: int
+    signal: Ranked
+    since: Since | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of the inbox, how many there are in all, and what can be asked for."""
+
+    lines: tuple[Line, ...]
+    total: int
+    of_all: int
+    choices: Mapping[str, tuple[str, ...]]
+
+    def pages(self) -> int:
+        """How many parts the inbox has."""
+        return max(1, -(-self.total // PAGE))
+
+
+@dataclass(frozen=True, slots=True)
+class OfPerson:
+    """The view of one person, for news."""
+
+    user: str
+    filters: Filters
+
+
+class Inbox:
+    """The routes of the inbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        ranking: Ranking,
+        news: News,
+        lag: Lag,
+        rules: Mapping[str, Any],
+    ) -> None:
+        self._store, self._ranking, self._news = store, ranking, news
+        self._lag, self._rules = lag, rules
+        self._lock = threading.Lock()
+        self._order: tuple[Moment, float, list[Ranked]] | None = None
+
+    def routes(self) -> list[Route]:
+        """The routes `/` and `/inbox/events`."""
+        return [Route("/", self.show), Route("/inbox/events", self.events)]
+
+    def show(self, request: Request) -> Response:
+        """The inbox."""
+        filters = Filters.of(request.query_params)
+        context = self._context(OfPerson(_name(request), filters))
+        rest = urlencode({"since": context["id"]})
+        events = "/inbox/events?" + "&".join(filter(None, (filters.query(), rest)))
+        return respond(request, "inbox.html", events=events, **context)
+
+    async def events(self, request: Request) -> Response:
+        """News of the inbox, for as long as the page is open."""
+        view = OfPerson(_name(request), Filters.of(request.query_params))
+        last = request.headers.get("last-event-id") or request.query_params.get("since")
+        return StreamingResponse(
+            self._news.listen(view, last),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+
+    def render(self, view: OfPerson) -> Rendered:
+        """The news of one person."""
+        context = self._context(view) | {"oob": True}
+        pages = environment()
+        return Rendered(
+            str(context["id"]),
+            tuple(
+                (name, pages.get_template(f"live/{name}.html").render(context))
+                for name in ("inbox", "waiting", "moment")
+            ),
+        )
+
+    def page(self, connection: Connection, view: OfPerson) -> Page:
+        """What a person sees."""
+        ranked = self._ranked(connection)
+        filters = view.filters
+        placed = [(place, one) for place, one in enumerate(ranked, 1) if filters.fit(one)]
+        shown = placed[(filters.page - 1) * PAGE : filters.page * PAGE]
+        looks = since(connection, view.user, ((one.row.id, one.n) for _, one in shown))
+        found: dict[str, set[str]] = {name: set() for name in _FIELDS}
+        for one in ranked:
+            for name, values in choices_of(one).items():
+                found[name].update(values)
+        return Page(
+            tuple(Line(place, one, looks.get(one.row.id)) for place, one in shown),
+            len(placed),
+            len(ranked),
+            {name: tuple(sorted(values)) for name, values in found.items()},
+        )
+
+    def _ranked(self, connection: Connection) -> list[Ranked]:
+        """The order as of this snapshot, the same for everybody: made once a moment."""
+        moment, now = read_moment(connection), time.time()
+        with self._lock:
+            if self._order and self._order[0] == moment and self._order[1] > now - KEPT:
+                return self._order[2]
+        ranked = self._ranking.ranked(connection, now)
+        with self._lock:
+            self._order = (moment, now, ranked)
+        return ranked
+
+    def _context(self, view: OfPerson) -> dict[str, Any]:
+        with self._store.read() as connection:
+            moment = read_moment(connection)
+            page = self.page(connection, view)
+            said = notes(connection, self._lag)
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()[:6]
+        return {
+            "id": f"{moment}.{digest}",
+            "moment": moment,
+            "now": time.time(),
+            "notes": said,
+            "filters": view.filters,
+            "page": page,
+            "rules": self._rules,
+        }
+
+
+def _name(request: Request) -> str:
+    who = viewer(request)
+    return who.name if who else ""

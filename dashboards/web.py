@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
-from dashboards.metrics import metrics_route
+from dashboards.metrics import metrics_route, parts_route
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits
 from streams.log import open_log
@@ -67,6 +67,7 @@ def create_web(
             *sign_in.routes(store),
             *board.routes(store, settings, log),
             metrics_route(store, settings, registry, log),
+            parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),
         ],
         middleware=[Middleware(Access, store=store)],

@@ -151,15 +151,6 @@ def senders(connection: Connection) -> list[Sender]:
     return sorted(out, key=lambda sender: sender.last)
 
 
-def last_pushed(connection: Connection) -> dict[str, float]:
-    """When the newest record of each sender that pushes was taken."""
-    table = tables.records
-    rows = connection.execute(
-        select(table.c.sender, func.max(table.c.taken_at)).group_by(table.c.sender)
-    ).all()
-    return {name: last for name, last in rows if _pushed(connection, name, last)}
-
-
 def _pushed(connection: Connection, sender: str, at: float) -> bool:
     """Whether a sender's record of that time was pushed, not imported from a file."""
     table = tables.records

@@ -16,7 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, update
 from starlette.applications import Starlette
 
-from dashboards.metrics import MOST_OF_COHORT, MOST_PAIRS, RATES, _encoded, metrics_route
+from dashboards.board.health import senders
+from dashboards.exposition import encoded
+from dashboards.metrics import metrics_route
+from dashboards.scored import MOST_OF_COHORT, MOST_PAIRS, MOST_SIGNALS, RATES
 from dashboards.web import create_web
 from streams.store import tables
 from streams.store.scores import drop_score
@@ -254,6 +257,94 @@ def test_the_cohort_takes_at_most_a_quarter_of_the_pairs(url: str, filled: Fille
     assert ones == list(range(1, 900, 3))[-199:]
 
 
+def open_signals(url: str) -> dict[str, dict[str, str]]:
+    """The labels of each, by its number."""
+    return {
+        dict(labels)["signal"]: dict(labels)
+        for name, labels in scrape(url)
+        if name == "ketavigil_signal_raised_timestamp_seconds"
+    }
+
+
+def test_an_open_signal_says_when_it_was_raised_until_a_person_closes_it(
+    url: str, filled: Filled
+) -> None:
+    pair = dict(zip(("dataset", "product", "event"), PAIR, strict=True))
+    labels = pair | {"signal": "1", "kind": "screening", "priority": "normal", "state": "new"}
+    table = tables.signals
+    with filled.store.write() as connection:
+        connection.execute(update(table).where(table.c.id == 1).values(raised_at=1_790_000_000.25))
+    name = "ketavigil_signal_raised_timestamp_seconds"
+    assert value(scrape(url), name, **labels) == 1_790_000_000.25
+    with filled.store.write() as connection:
+        connection.execute(update(table).where(table.c.id == 1).values(state="validated"))
+    assert open_signals(url)["1"]["state"] == "validated"
+    with filled.store.write() as connection:
+        connection.execute(update(table).where(table.c.id == 1).values(state="closed"))
+    assert set(open_signals(url)) == {"2", "3"}
+
+
+def test_free_text_that_only_one_case_may_hold_is_not_shown(url: str, filled: Filled) -> None:
+    text = "As her husband John told us"
+    found = {}
+    with filled.store.write() as connection:
+        for kind, event in (
+            ("case_review", text),
+            ("case_review", "Cystitis"),
+            ("screening", "Term of three cases"),
+        ):
+            found[kind, event] = filled.signal(
+                connection,
+                ("spontaneous", "ketamine", event),
+                position=9,
+                n=1,
+                rules={"x": True},
+                kind=kind,
+            )
+    shown = open_signals(url)
+    events = {key: shown[str(number)]["event"] for key, number in found.items()}
+    assert events == {
+        ("case_review", text): "(a term that is not coded)",
+        ("case_review", "Cystitis"): "Cystitis",
+        ("screening", "Term of three cases"): "Term of three cases",
+    }
+    assert "John" not in httpx.get(url, trust_env=False).text
+
+
+def test_of_very_many_open_signals_the_new_ones_of_high_priority_are_listed(
+    url: str, filled: Filled
+) -> None:
+    with filled.store.write() as connection:
+        for i in range(MOST_SIGNALS + 50):
+            filled.signal(
+                connection,
+                ("spontaneous", "ketamine", f"Event {i}"),
+                position=9,
+                n=3,
+                rules={},
+                priority="high" if i < 30 else "normal",
+                state="validated" if i < 20 else "new",
+            )
+    shown = open_signals(url)
+    assert len(shown) == MOST_SIGNALS
+    assert sum(signal["priority"] == "high" for signal in shown.values()) == 11  # one of `fill`
+    assert {signal["state"] for signal in shown.values()} == {"new"}
+
+
+def test_a_registry_is_silent_on_metrics_when_it_is_on_the_board(url: str, filled: Filled) -> None:
+    found = scrape(url)
+    with filled.store.read() as connection:
+        known = {sender.name: sender for sender in senders(connection)}
+    for name in ("clinic-a", "clinic-b"):
+        after = value(found, "ketavigil_registry_silent_after_seconds", registry=name)
+        last = value(found, "ketavigil_registry_last_record_timestamp_seconds", registry=name)
+        assert (last, after) == (known[name].last, known[name].silent_after())
+
+
+def test_every_result_of_the_suite_is_there_before_it_happens(url: str) -> None:
+    assert value(scrape(url), "ketavigil_quality_batches_total", result="error") == 0
+
+
 def test_the_signal_that_was_closed_has_no_claim(url: str, filled: Filled) -> None:
     many(filled, 3000)
     weak = ("spontaneous", "esketamine", "Event 0")
@@ -284,7 +375,7 @@ def test_the_scores_are_written_as_the_library_writes_them(filled: Filled) -> No
     many(filled, 20)
     registry = CollectorRegistry()
     metrics_route(filled.store, filled.settings, registry, filled.log)
-    ours = sorted(_encoded(registry, generate_latest).splitlines())
+    ours = sorted(encoded(registry, generate_latest).splitlines())
     assert ours == sorted(generate_latest(registry).splitlines())
 
 
@@ -307,6 +398,26 @@ def test_a_log_that_is_away_is_an_error_and_not_half_of_the_numbers(
         path.unlink()
     answer = httpx.get(url, trust_env=False)
     assert (answer.status_code, answer.text) == (503, "log_away\n")
+
+
+def test_which_part_is_away_is_told_where_the_figures_are_not(tmp_path: Path) -> None:
+    filled = Filled(tmp_path)
+    with running(create_web(filled.settings)) as url:
+        assert parts(url) == {"log": 1, "store": 1}
+        for path in tmp_path.glob("log.db*"):
+            path.unlink()
+        assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 503
+        assert parts(url) == {"log": 0, "store": 1}
+    filled.close()
+
+
+def parts(url: str) -> dict[str, float]:
+    found = scrape(f"{url}/metrics/parts")
+    return {
+        dict(labels)["part"]: n
+        for (name, labels), n in found.items()
+        if name == "ketavigil_part_reachable"
+    }
 
 
 def test_the_web_process_serves_its_own_refusals_with_the_rest(tmp_path: Path) -> None:

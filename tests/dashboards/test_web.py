@@ -60,6 +60,7 @@ def test_only_these_routes_are_open_without_key_or_session() -> None:
         "/healthz",
         "/readyz",
         "/metrics",
+        "/metrics/parts",
         "/static",
         "/sign-in",
         "/sign-in/{token}",

@@ -13,6 +13,8 @@
 | `ketavigil_detector_last_run_timestamp_seconds` | detector | when an agent last scored |
 | `ketavigil_registry_last_record_timestamp_seconds` | registry | newest record of who pushes |
 | `ketavigil_registry_silent_after_seconds` | registry | how long it may say nothing |
+| `ketavigil_canary_age_seconds` | stream | since the newest canary that came through was sent |
+| `ketavigil_canary_seconds` | stream | how long that one took; `_interval_`: how often one goes |
 | `ketavigil_quality_batches_total` | result | batches seen by the quality suite |
 
 `ketavigil_part_reachable{part}` stands at `/metrics/parts`, answered without log and store too.
@@ -28,6 +30,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -48,10 +51,11 @@ from dashboards.board.health import batches, freshness_buckets, senders
 from dashboards.exposition import exposed
 from dashboards.lag import Behind, Lag, in_flight
 from schemas.errors import LogError, StoreError
+from schemas.record import STREAMS
 from schemas.vocabulary import Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
-from streams.settings import Settings
+from streams.settings import CANARY_METER, Settings
 from streams.store import tables
 from streams.store.conservation import conservation
 from streams.store.store import Store
@@ -69,7 +73,7 @@ def metrics_route(
     cannot be read the answer is 503: half of the numbers would look like a change of all.
     """
     lag = Lag(log or open_log(settings.broker), settings.partitions())
-    registry.register(Snapshot(store, lag, Vocabulary.load(settings.vocabulary)))
+    registry.register(Snapshot(store, lag, settings))
 
     def metrics(request: Request) -> Response:
         try:
@@ -106,8 +110,10 @@ def parts_route(ready: Callable[[], Awaitable[Mapping[str, bool]]]) -> Route:
 class Snapshot(Collector):
     """Reads the store, and the log's ends, when it is collected."""
 
-    def __init__(self, store: Store, lag: Lag, vocabulary: Vocabulary) -> None:
-        self._store, self._lag, self._vocabulary = store, lag, vocabulary
+    def __init__(self, store: Store, lag: Lag, settings: Settings) -> None:
+        self._store, self._lag = store, lag
+        self._vocabulary = Vocabulary.load(settings.vocabulary)
+        self._canary_seconds = settings.canary_seconds
         self._lock = threading.Lock()
         self._known: tuple[object, list[Metric]] = (None, [])
 
@@ -126,6 +132,7 @@ class Snapshot(Collector):
             yield scored.raised(connection, self._vocabulary)
             yield scored.scores(connection)
             yield _runs(connection)
+            yield from _canaries(connection, self._canary_seconds)
             yield _batches(connection)
 
     def _counted(self, connection: Connection, behind: list[Behind]) -> list[Metric]:
@@ -204,6 +211,27 @@ def _runs(connection: Connection) -> Metric:
         if "at" in meter:
             family.add_metric([name], meter["at"])
     return family
+
+
+def _canaries(connection: Connection, seconds: float) -> list[Metric]:
+    """Of each stream; without an age and a time where none has come through yet."""
+    interval, age, took = (
+        GaugeMetricFamily(f"ketavigil_canary{name}_seconds", says, labels=["stream"])
+        for name, says in (
+            ("_interval", "How often a canary is sent; 0: never."),
+            ("_age", "Since the newest canary that came through was sent."),
+            ("", "From sent to through the detector, of the newest canary that came through."),
+        )
+    )
+    table = tables.meters
+    for stream in STREAMS:
+        interval.add_metric([stream], seconds)
+        body = connection.scalar(select(table.c.body).where(table.c.name == CANARY_METER + stream))
+        if body is not None:
+            canary = json.loads(body)
+            age.add_metric([stream], time.time() - canary["sent"])
+            took.add_metric([stream], canary["seconds"])
+    return [interval, age, took]
 
 
 def _batches(connection: Connection) -> Metric:

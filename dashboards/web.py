@@ -1,11 +1,12 @@
 """The web process: gateway, board and metrics as one application.
 
-It reads the store; it writes the log (what is pushed) and the store's keys, users, sessions and
-links, and nothing else.
+It reads the store; it writes the log (what is pushed, and canaries) and the store's keys, users,
+sessions and links, and nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.metrics import metrics_route, parts_route
+from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits
 from streams.log import open_log
@@ -52,11 +54,17 @@ def create_web(
         limits=limits,
     )
 
+    canaries = Canaries(log, sealer, settings.partitions())
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
         try:
             yield
         finally:
+            stop.set()
+            await sending
             gateway.close()
             log.close()
             store.close()

@@ -17,6 +17,9 @@ DETECT = "detect"
 
 ENVIRONMENT = "KETAVIGIL_"
 
+CANARY_SECONDS = 120.0
+CANARY_METER = "canary/"  # and the stream: a row of `meters`
+
 # files that replace (vocabulary: extend) what is shipped
 FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family")
 
@@ -27,7 +30,8 @@ class Settings:
 
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
-    by the other of `FILES` replace it.
+    by the other of `FILES` replace it. `canary_seconds`: how often the web process sends a canary
+    of each stream; 0: never.
     """
 
     data: Path | None = None
@@ -39,6 +43,7 @@ class Settings:
     case_review: Path | None = None
     listed: Path | None = None
     family: Path | None = None
+    canary_seconds: float = 0.0
 
     @classmethod
     def read(
@@ -72,11 +77,13 @@ class Settings:
             path = values.get(name)
             if isinstance(path, Path) and not path.exists():
                 raise InputError("no_such_file", f"there is no {name} file {path}")
+        canary = environment("canary_seconds")
         known = {field.name for field in fields(cls)}
         return cls(
             data=data,
             broker=broker or f"sqlite:///{data}/log.db",
             store=store or f"sqlite:///{data}/store.db",
+            canary_seconds=CANARY_SECONDS if canary is None else _seconds(canary),
             **{name: value for name, value in values.items() if name in known},
         )
 
@@ -88,7 +95,8 @@ class Settings:
             "store": self.store,
             **{name: getattr(self, name) for name in FILES},
         }
-        return {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
+        given = {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
+        return given | {ENVIRONMENT + "CANARY_SECONDS": f"{self.canary_seconds:g}"}
 
     @property
     def embedded(self) -> bool:
@@ -107,3 +115,13 @@ class Settings:
             Topic(CHANGES, 1),
             Topic(SIGNALS, 1, compacted=True),
         )
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InputError("canary_seconds", f"KETAVIGIL_CANARY_SECONDS is a number, not {given!r}")
+    return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +22,11 @@ from dashboards.exposition import encoded
 from dashboards.metrics import metrics_route
 from dashboards.scored import MOST_OF_COHORT, MOST_PAIRS, MOST_SIGNALS, RATES
 from dashboards.web import create_web
+from streams.gateway.canary import Canaries
+from streams.sealing import Sealer
 from streams.store import tables
 from streams.store.scores import drop_score
+from streams.store.writing import upsert
 from tests.dashboards.followups import clinic, detect, follow
 from tests.dashboards.support import PAIR, Filled, fill
 from tests.streams.gateway.serving import running
@@ -339,6 +343,39 @@ def test_a_registry_is_silent_on_metrics_when_it_is_on_the_board(url: str, fille
         after = value(found, "ketavigil_registry_silent_after_seconds", registry=name)
         last = value(found, "ketavigil_registry_last_record_timestamp_seconds", registry=name)
         assert (last, after) == (known[name].last, known[name].silent_after())
+
+
+def test_the_canary_has_an_age_and_a_time_once_it_has_come_through(
+    url: str, filled: Filled
+) -> None:
+    def canary() -> dict[str, float]:
+        return {
+            name: n
+            for (name, labels), n in scrape(url).items()
+            if name.startswith("ketavigil_canary") and ("stream", "reports") in labels
+        }
+
+    assert canary() == {"ketavigil_canary_interval_seconds": 120}
+    body = json.dumps({"sent": time.time() - 90, "seconds": 0.25})
+    with filled.store.write() as connection:
+        upsert(connection, tables.meters, [{"name": "canary/reports", "body": body}])
+    found = canary()
+    assert found["ketavigil_canary_seconds"] == 0.25
+    assert 90 <= found["ketavigil_canary_age_seconds"] < 150
+    runs = {
+        dict(labels)["detector"]
+        for name, labels in scrape(url)
+        if name == "ketavigil_detector_last_run_timestamp_seconds"
+    }
+    assert runs == {"detect"}
+
+
+def test_a_canary_that_waits_is_no_record_that_waits(url: str, filled: Filled) -> None:
+    Canaries(filled.log, Sealer(bytes(32)), filled.settings.partitions()).send("reports")
+    found = scrape(url)
+    assert value(found, "ketavigil_records", stream="reports", disposition="in_flight") == 0
+    lag = [n for (name, _), n in found.items() if name == "ketavigil_lag_records"]
+    assert sum(lag) == 0
 
 
 def test_every_result_of_the_suite_is_there_before_it_happens(url: str) -> None:

@@ -5,7 +5,7 @@
 | `ketavigil_records_received` | stream | records received, those in flight included |
 | `ketavigil_records` | stream, disposition | what became of them, each counted on its own |
 | `ketavigil_refusals_total` | reason | requests refused whole (the gateway's own counter) |
-| `ketavigil_freshness_seconds` | | histogram: from durable to scored, pushed records |
+| `ketavigil_freshness_seconds` | | histogram: durable to scored; exemplars name a position |
 | `ketavigil_lag_records` | topic, partition | entries of the log that wait for their agent |
 | `ketavigil_signals` | dataset, state, priority | signals |
 | `ketavigil_signal_raised_timestamp_seconds` | signal, pair, kind, priority, state | open ones |
@@ -41,13 +41,19 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from sqlalchemy import Connection, select
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboards import scored
-from dashboards.board.health import batches, freshness_buckets, senders
+from dashboards.board.health import (
+    batches,
+    freshness_buckets,
+    freshness_examples,
+    senders,
+)
 from dashboards.exposition import exposed
 from dashboards.lag import Behind, Lag, in_flight
 from schemas.errors import LogError, StoreError
@@ -184,7 +190,19 @@ def _freshness(connection: Connection) -> Metric:
     family = HistogramMetricFamily(
         "ketavigil_freshness_seconds", "From durable to scored, pushed records."
     )
-    family.add_metric([], [(limit, float(upto)) for limit, upto in buckets], total)
+    examples = {
+        limit: Exemplar({"position": str(position)}, seconds, at)
+        for limit, (seconds, position, at) in freshness_examples(connection).items()
+    }
+    # a bucket without an example of its own has none
+    family.add_metric(
+        [],
+        [
+            (limit, float(upto), examples[limit]) if limit in examples else (limit, float(upto))
+            for limit, upto in buckets
+        ],
+        total,
+    )
     return family
 
 

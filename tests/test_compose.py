@@ -117,14 +117,16 @@ def test_alerts_and_panels_ask_for_metrics_of_the_contract() -> None:
         "ketavigil_score",
         "ketavigil_detector_last_run_timestamp_seconds",
         "ketavigil_canary_age_seconds",
+        "ketavigil_canary_seconds",
         "ketavigil_canary_interval_seconds",
         "ketavigil_registry_last_record_timestamp_seconds",
         "ketavigil_registry_silent_after_seconds",
     }
     alerts = yaml.safe_load((ROOT / "dashboards/prometheus/alerts.yml").read_text())
     asked = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
-    panels = json.loads((ROOT / "dashboards/grafana/dashboards/ketavigil.json").read_text())
-    asked += [target["expr"] for panel in panels["panels"] for target in panel["targets"]]
+    for path in (ROOT / "dashboards/grafana/dashboards").iterdir():
+        panels = json.loads(path.read_text())["panels"]
+        asked += [target["expr"] for panel in panels for target in panel["targets"]]
     names = (re.findall(r"\bketavigil_\w+", expression) for expression in asked)
     named = {name for found in names for name in found}
     assert named == contract

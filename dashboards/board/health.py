@@ -206,6 +206,14 @@ def freshness_buckets(connection: Connection) -> tuple[list[tuple[str, int]], fl
     return buckets, float(meter["sum"]), int(meter["count"])
 
 
+def freshness_examples(connection: Connection) -> dict[str, tuple[float, int, float]]:
+    """The newest record of each bucket: its seconds, its position in `changes`, and when."""
+    table = tables.meters
+    body = connection.scalar(select(table.c.body).where(table.c.name == "freshness"))
+    found: dict[str, Any] = json.loads(body).get("examples", {}) if body else {}
+    return {limit: (seconds, position, at) for limit, (seconds, position, at) in found.items()}
+
+
 def batches(connection: Connection) -> dict[str, int]:
     """Batches that the quality suite has seen, by result."""
     table = tables.quality_batches

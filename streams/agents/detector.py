@@ -66,7 +66,7 @@ class Detector:
             move_position(connection, DETECT, self._log_id, moved)
             at = time.time()
             rows: list[tuple[Any, ...]] = []
-            taken: list[float] = []
+            taken: list[tuple[int, float]] = []
             canaries: list[Change] = []
             if not self._begun:
                 for book in self._books:
@@ -84,7 +84,7 @@ class Detector:
                     elif not self._book_of[change.kind].take(change):
                         continue
                     elif change.origin == "push":
-                        taken.append(change.taken_at)
+                        taken.append((position, change.taken_at))
                     key = (change.kind, change.case_id, change.revision)
                     rows.append((position, place, *key, encode(change), at))
                     self._checkpoints.changes += 1
@@ -97,7 +97,8 @@ class Detector:
                 book.rescore(Moment(connection, last, at))
                 book.write(Moment(connection, last, at))
             insert_tuples(connection, tables.changes, _CHANGE_COLUMNS, rows)
-            record_freshness(connection, [time.time() - moment for moment in taken])
+            now = time.time()
+            record_freshness(connection, [(position, now - moment) for position, moment in taken])
             record_canaries(connection, canaries)
             upsert(connection, tables.meters, [{"name": "detect", "body": json.dumps({"at": at})}])
 

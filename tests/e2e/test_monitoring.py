@@ -6,7 +6,9 @@ and back again. The canary goes all the while.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -21,10 +23,11 @@ from streams.store import tables
 from streams.store.store import open_store
 from tests.dashboards.followups import clinic
 from tests.deployment import Deployment, eventually, report
-from tests.monitoring import Monitoring
+from tests.monitoring import ROOT, Monitoring, run
 
 BACKGROUND, PLANTED = 60, 4
-CANARY = 3.0  # seconds
+EVENT = "Haematuria"  # the registry has it too, so that a dashboard of the pair shows both
+CANARY = 4.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +49,13 @@ def planted(live: Deployment, watch: Monitoring) -> dict[str, Any]:
     eventually(lambda: bool(watch.query('up{job="ketavigil"} == 1')), "the first scrape")
     key = live.key("clinic")
     ordinary = {"products": [{"name": "Sertraline"}], "reactions": [{"term": "Nausea"}]}
-    live.push(key, [report("clinic", f"B-{i}", **ordinary) for i in range(BACKGROUND)])
+    others = [report("clinic", f"B-{i}", **ordinary) for i in range(1, BACKGROUND)]
+    # one has the event too: without any, no ratio could be computed
+    event = {"reactions": [{"term": EVENT}]}
+    live.push(key, [*others, report("clinic", "B-0", **ordinary | event)])
     live.push(key, [report("clinic", "bad", received_at="2999-01-01")])
     live.push(live.key("registry-a"), clinic(), stream="followups")
     assert live.push("no key", []).status_code == 401
-    event = {"reactions": [{"term": "Cystitis"}]}
     given = live.push(key, [report("clinic", f"P-{i}", **event) for i in range(PLANTED)]).json()
     found: dict[str, Any] = given
     return found
@@ -67,7 +72,7 @@ def signals(live: Deployment, **labels: str) -> list[Any]:
 def test_a_planted_signal_reaches_whom_it_asks_with_the_right_text(
     live: Deployment, watch: Monitoring, planted: dict[str, Any]
 ) -> None:
-    pair = {"product": "esketamine", "event": "Cystitis", "dataset": "spontaneous"}
+    pair = {"product": "esketamine", "event": EVENT, "dataset": "spontaneous"}
     eventually(lambda: bool(signals(live, **pair, kind="screening")), "the signal to be raised")
     (row,) = signals(live, **pair, kind="screening")
 
@@ -78,7 +83,7 @@ def test_a_planted_signal_reaches_whom_it_asks_with_the_right_text(
     eventually(lambda: bool(told()), "the webhook to be told")
     alert = told()[0]
     assert alert["annotations"] == {
-        "summary": f"Signal {row.id}: esketamine and Cystitis (spontaneous, screening).",
+        "summary": f"Signal {row.id}: esketamine and {EVENT} (spontaneous, screening).",
         "description": (
             "It waits for a person. More than expected is reported; that is not yet a cause."
         ),
@@ -124,7 +129,7 @@ def test_what_is_urgent_reaches_the_chat_in_the_words_of_the_template(
 
 
 def test_nothing_else_is_wrong(watch: Monitoring, planted: dict[str, Any]) -> None:
-    time.sleep(2 * CANARY)
+    time.sleep(CANARY)
     wrong = watch.query('ALERTS{alertstate="firing",alertname!="SignalRaised"}')
     assert [one["metric"]["alertname"] for one in wrong] == []
 
@@ -143,6 +148,86 @@ def test_records_are_conserved_at_every_scrape(
     ]
     assert {one["metric"]["stream"] for one in found} == {"reports", "followups"}
     assert {value for one in found for _, value in one["values"]} == {"0"}
+
+
+DASHBOARDS = [
+    json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "dashboards/grafana/dashboards").iterdir())
+]
+QUERIES = [
+    pytest.param(target, panel, id=f"{dashboard['uid']}: {panel['title']} {target['refId']}")
+    for dashboard in DASHBOARDS
+    for panel in dashboard["panels"]
+    for target in panel["targets"]
+]
+# as Grafana fills them in
+VARIABLES = {
+    "dataset": "spontaneous",
+    "product": "esketamine",
+    "event": EVENT,
+    "__range": "1h",
+    "__rate_interval": "1m",
+}
+
+
+def filled(text: str) -> str:
+    return re.sub(r"\$(\w+)", lambda found: VARIABLES[found[1]], text)
+
+
+@pytest.mark.parametrize(("target", "panel"), QUERIES)
+def test_a_query_of_a_dashboard_returns_data_with_the_labels_of_its_legend(
+    target: dict[str, Any], panel: dict[str, Any], watch: Monitoring, planted: dict[str, Any]
+) -> None:
+    expression = filled(target["expr"])
+    now = time.time()
+    if target["instant"]:
+        found = watch.ask("query", query=expression)["result"]
+    else:
+        found = watch.ask("query_range", query=expression, start=now - 120, end=now, step=1)[
+            "result"
+        ]
+    assert found
+    for one in found:
+        values = [one["value"]] if "value" in one else one["values"]
+        assert any(value != "NaN" for _, value in values)
+        for label in re.findall(r"{{(\w+)}}", target.get("legendFormat", "")):
+            assert one["metric"].get(label), f"no {label} in {one['metric']}"
+    for url in re.findall(r"\$\{__data\.fields\.(\w+)\}", json.dumps(panel)):
+        assert all(one["metric"].get(url) for one in found)
+
+
+@pytest.mark.parametrize("name", ["dataset", "product", "event"])
+def test_a_variable_of_a_dashboard_offers_the_planted_pair(
+    name: str, watch: Monitoring, planted: dict[str, Any]
+) -> None:
+    (dashboard,) = [one for one in DASHBOARDS if one["uid"] == "ketavigil-signal"]
+    (variable,) = [one for one in dashboard["templating"]["list"] if one["name"] == name]
+    asked = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+    assert asked is not None
+    labels = {"match[]": filled(asked[1])}
+    assert VARIABLES[name] in watch.ask(f"label/{asked[2]}/values", **labels)
+
+
+def test_prometheus_takes_the_exemplars_of_freshness_and_promtool_all_of_it(
+    live: Deployment, watch: Monitoring, planted: dict[str, Any]
+) -> None:
+    now = time.time()
+    found = watch.ask(
+        "query_exemplars",
+        query="ketavigil_freshness_seconds_bucket",
+        start=now - 600,
+        end=now,
+    )
+    positions = {one["labels"]["position"] for series in found for one in series["exemplars"]}
+    store = open_store(Settings.read(data=live.data).store)
+    with store.read() as connection:
+        known = set(connection.scalars(select(tables.changes.c.position)))
+    store.close()
+    assert positions
+    assert {int(position) for position in positions} <= known
+    for path in ("/metrics", "/metrics/parts"):
+        answer = httpx.get(live.url + path, timeout=30)
+        assert run("promtool", "check", "metrics", given=answer.content) == ""
 
 
 def test_a_worker_that_hangs_is_told_by_the_canary(

@@ -57,6 +57,8 @@ class Lag:
     def _behind(self, topic: str, partition: int, consumer: str, position: int) -> Behind:
         end = max(self._log.end(topic, partition), position)
         known = self._counted.setdefault((topic, partition), {})
+        if known and min(known) > position:
+            known.clear()  # this snapshot is older than the one before, which let go of some
         for offset in [offset for offset in known if offset < position]:
             del known[offset]
         offset = max(known, default=position - 1) + 1

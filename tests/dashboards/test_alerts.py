@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.monitoring import PROMETHEUS, ROOT, run
+from tests.monitoring import PROMETHEUS, ROOT, run, tool
 
 RULES: list[dict[str, Any]] = [
     rule
@@ -124,3 +124,15 @@ def test_what_stood_last_holds_on_by_the_rules_that_say_so() -> None:
     for rule in ALERTS:
         if rule["alert"] in ("SignalRaised", "DetectorStopped", "EvidenceRisingFast"):
             assert "keep_firing_for" in rule
+
+
+def test_without_the_tools_the_tests_say_so_or_fail_where_all_is_required(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("KETAVIGIL_REQUIRE_ALL", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="promtool is not installed"):
+        tool("promtool")
+    monkeypatch.setenv("KETAVIGIL_REQUIRE_ALL", "1")
+    with pytest.raises(pytest.fail.Exception, match="promtool is not installed"):
+        tool("promtool")

@@ -41,6 +41,7 @@ TABLE: dict[str, Who] = {
     "/healthz": ANYONE,
     "/readyz": ANYONE,
     "/metrics": ANYONE,
+    "/metrics/parts": ANYONE,
     "/static": ANYONE,
     "/sign-in": ANYONE,
     "/sign-in/{token}": ANYONE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from schemas.envelope import decode_changes, decode_envelope
+from schemas.envelope import CANARY, decode_changes, decode_envelope
 from schemas.record import STREAMS
 from streams.log.base import Log
 from streams.settings import CHANGES, CONSUMERS, DETECT
@@ -19,7 +19,7 @@ _CONSUMERS: dict[str, str] = {**CONSUMERS, CHANGES: DETECT}
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """One partition past its consumer's stored position.
+    """One partition past its consumer's stored position; canaries count nowhere.
 
     `waiting`: entries (records, or changes) to be read; `received`: those of them that are records
     received for the first time (a replay is not); `since`: when the oldest of them was appended.
@@ -57,6 +57,8 @@ class Lag:
     def _behind(self, topic: str, partition: int, consumer: str, position: int) -> Behind:
         end = max(self._log.end(topic, partition), position)
         known = self._counted.setdefault((topic, partition), {})
+        if known and min(known) > position:
+            known.clear()  # this snapshot is older than the one before, which let go of some
         for offset in [offset for offset in known if offset < position]:
             del known[offset]
         offset = max(known, default=position - 1) + 1
@@ -91,6 +93,6 @@ def _count(topic: str, value: bytes | None) -> tuple[int, int]:
     if value is None:
         return 0, 0
     if topic == CHANGES:
-        return len(decode_changes(value).changes), 0
-    records = decode_envelope(value).records
+        return sum(change.kind != CANARY for change in decode_changes(value).changes), 0
+    records = [one for one in decode_envelope(value).records if one.origin != CANARY]
     return len(records), sum(record.replay_of is None for record in records)

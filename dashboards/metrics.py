@@ -5,13 +5,19 @@
 | `ketavigil_records_received` | stream | records received, those in flight included |
 | `ketavigil_records` | stream, disposition | what became of them, each counted on its own |
 | `ketavigil_refusals_total` | reason | requests refused whole (the gateway's own counter) |
-| `ketavigil_freshness_seconds` | | histogram: from durable to scored, pushed records |
+| `ketavigil_freshness_seconds` | | histogram: durable to scored; exemplars name a position |
 | `ketavigil_lag_records` | topic, partition | entries of the log that wait for their agent |
 | `ketavigil_signals` | dataset, state, priority | signals |
+| `ketavigil_signal_raised_timestamp_seconds` | signal, pair, kind, priority, state | open ones |
 | `ketavigil_score` | dataset, product, event, statistic | `STATISTICS`, `RATES` of watched pairs |
 | `ketavigil_detector_last_run_timestamp_seconds` | detector | when an agent last scored |
 | `ketavigil_registry_last_record_timestamp_seconds` | registry | newest record of who pushes |
+| `ketavigil_registry_silent_after_seconds` | registry | how long it may say nothing |
+| `ketavigil_canary_age_seconds` | stream | since the newest canary that came through was sent |
+| `ketavigil_canary_seconds` | stream | how long that one took; `_interval_`: how often one goes |
 | `ketavigil_quality_batches_total` | result | batches seen by the quality suite |
+
+`ketavigil_part_reachable{part}` stands at `/metrics/parts`, answered without log and store too.
 
 A pair without a case has no score, so its series end. Scores are of at most 2,000 pairs: those of
 open signals first, then the highest lower limit of the IC. Up to 500 of them are pairs of the
@@ -24,43 +30,44 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
-from sqlalchemy import Connection, Float, Row, and_, cast, exists, func, select
+from prometheus_client.samples import Exemplar
+from sqlalchemy import Connection, select
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboards.board.health import batches, freshness_buckets, last_pushed
+from dashboards import scored
+from dashboards.board.health import (
+    batches,
+    freshness_buckets,
+    freshness_examples,
+    senders,
+)
+from dashboards.exposition import exposed
 from dashboards.lag import Behind, Lag, in_flight
-from detectors.scope import YEAR
 from schemas.errors import LogError, StoreError
+from schemas.record import STREAMS
+from schemas.vocabulary import Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
-from streams.settings import Settings
+from streams.settings import CANARY_METER, Settings
 from streams.store import tables
 from streams.store.conservation import conservation
 from streams.store.store import Store
-from streams.store.workflow import ENDED, NOW
 
-SCORE = "ketavigil_score"
-_text: Callable[[float], str] = floatToGoString
-MOST_PAIRS = 2_000
-MOST_OF_COHORT = 500
-STATISTICS = ("n", "expected", "prr", "ror", "ic", "ic025")
-RATES = ("n", "patient_years", "rate", "rate_lower", "rate_upper", "share")
-COHORT = "cohort"
+RESULTS = ("passed", "flagged", "error")
+_UNCACHED = {"cache-control": "no-store"}
 
 
 def metrics_route(
@@ -71,57 +78,48 @@ def metrics_route(
     `log` is read only; without one the log of the settings is opened. Where the store or the log
     cannot be read the answer is 503: half of the numbers would look like a change of all.
     """
-    registry.register(Snapshot(store, Lag(log or open_log(settings.broker), settings.partitions())))
+    lag = Lag(log or open_log(settings.broker), settings.partitions())
+    registry.register(Snapshot(store, lag, settings))
 
     def metrics(request: Request) -> Response:
-        encode, kind = choose_encoder(request.headers.get("accept", ""))
         try:
-            body = _encoded(registry, encode)
+            body, kind = exposed(registry, request.headers.get("accept", ""))
         except (StoreError, LogError) as error:
             return PlainTextResponse(f"{error.code}\n", 503)
-        return Response(body, headers={"content-type": kind, "cache-control": "no-store"})
+        return Response(body, headers={"content-type": kind} | _UNCACHED)
 
     return Route("/metrics", metrics)
 
 
-class _Given(Collector):
-    """Families that were collected already."""
+def parts_route(ready: Callable[[], Awaitable[Mapping[str, bool]]]) -> Route:
+    """The route `/metrics/parts`: whether log and store can be used, which `/metrics` needs itself.
 
-    def __init__(self, families: list[Metric]) -> None:
-        self._families = families
+    `ready` says so of each part. Apart from `/metrics`, so that this is answered when it is not.
+    """
 
-    def collect(self) -> list[Metric]:
-        return self._families
+    async def parts(request: Request) -> Response:
+        registry = CollectorRegistry()
+        gauge = Gauge(
+            "ketavigil_part_reachable",
+            "Whether the web process can use the log, and the store.",
+            ["part"],
+            registry=registry,
+        )
+        for part, well in (await ready()).items():
+            gauge.labels(part).set(well)
+        body = generate_latest(registry)
+        return Response(body, media_type="text/plain; version=0.0.4", headers=_UNCACHED)
 
-
-def _encoded(registry: CollectorRegistry, encode: Callable[[Collector], bytes]) -> bytes:
-    """The registry as text; the scores past the library's encoder, which takes 80 ms for them."""
-    families = list(registry.collect())
-    body = encode(_Given([family for family in families if family.name != SCORE]))
-    scores = "".join(_lines(family) for family in families if family.name == SCORE).encode()
-    end = b"# EOF\n"  # of OpenMetrics; of a gauge both formats say the same
-    return body.removesuffix(end) + scores + (end if body.endswith(end) else b"")
-
-
-def _lines(family: Metric) -> str:
-    escaped: dict[str, str] = {}
-    lines = [f"# HELP {family.name} {family.documentation}\n# TYPE {family.name} gauge\n"]
-    for sample in family.samples:
-        labels = []
-        for name, value in sorted(sample.labels.items()):
-            if value not in escaped:
-                text = value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-                escaped[value] = text
-            labels.append(f'{name}="{escaped[value]}"')
-        lines.append(f"{family.name}{{{','.join(labels)}}} {_text(sample.value)}\n")
-    return "".join(lines)
+    return Route("/metrics/parts", parts)
 
 
 class Snapshot(Collector):
     """Reads the store, and the log's ends, when it is collected."""
 
-    def __init__(self, store: Store, lag: Lag) -> None:
+    def __init__(self, store: Store, lag: Lag, settings: Settings) -> None:
         self._store, self._lag = store, lag
+        self._vocabulary = Vocabulary.load(settings.vocabulary)
+        self._canary_seconds = settings.canary_seconds
         self._lock = threading.Lock()
         self._known: tuple[object, list[Metric]] = (None, [])
 
@@ -136,9 +134,11 @@ class Snapshot(Collector):
             yield from self._counted(connection, behind)
             yield _freshness(connection)
             yield _lag(behind)
-            yield _signals(connection)
-            yield _scores(connection)
+            yield scored.signals(connection)
+            yield scored.raised(connection, self._vocabulary)
+            yield scored.scores(connection)
             yield _runs(connection)
+            yield from _canaries(connection, self._canary_seconds)
             yield _batches(connection)
 
     def _counted(self, connection: Connection, behind: list[Behind]) -> list[Metric]:
@@ -149,7 +149,7 @@ class Snapshot(Collector):
         )
         state = (sorted(tuple(row) for row in rows), behind)
         if self._known[0] != state:
-            self._known = (state, [*_records(connection, behind), _registries(connection)])
+            self._known = (state, [*_records(connection, behind), *_registries(connection)])
         return self._known[1]
 
 
@@ -167,15 +167,22 @@ def _records(connection: Connection, behind: list[Behind]) -> list[Metric]:
     return [received, became]
 
 
-def _registries(connection: Connection) -> Metric:
+def _registries(connection: Connection) -> list[Metric]:
     last = GaugeMetricFamily(
         "ketavigil_registry_last_record_timestamp_seconds",
         "When the newest record of a registry that pushes was taken.",
         labels=["registry"],
     )
-    for sender, at in sorted(last_pushed(connection).items()):
-        last.add_metric([sender], at)
-    return last
+    after = GaugeMetricFamily(
+        "ketavigil_registry_silent_after_seconds",
+        "How long nothing may come before a registry counts as silent.",
+        labels=["registry"],
+    )
+    for sender in sorted(senders(connection), key=lambda sender: sender.name):
+        if sender.pushes:
+            last.add_metric([sender.name], sender.last)
+            after.add_metric([sender.name], sender.silent_after())
+    return [last, after]
 
 
 def _freshness(connection: Connection) -> Metric:
@@ -183,7 +190,19 @@ def _freshness(connection: Connection) -> Metric:
     family = HistogramMetricFamily(
         "ketavigil_freshness_seconds", "From durable to scored, pushed records."
     )
-    family.add_metric([], [(limit, float(upto)) for limit, upto in buckets], total)
+    examples = {
+        limit: Exemplar({"position": str(position)}, seconds, at)
+        for limit, (seconds, position, at) in freshness_examples(connection).items()
+    }
+    # a bucket without an example of its own has none
+    family.add_metric(
+        [],
+        [
+            (limit, float(upto), examples[limit]) if limit in examples else (limit, float(upto))
+            for limit, upto in buckets
+        ],
+        total,
+    )
     return family
 
 
@@ -196,80 +215,6 @@ def _lag(behind: list[Behind]) -> Metric:
     for part in behind:
         family.add_metric([part.topic, str(part.partition)], part.waiting)
     return family
-
-
-def _signals(connection: Connection) -> Metric:
-    table = NOW
-    labels = [table.c.dataset, table.c.state, table.c.priority]
-    family = GaugeMetricFamily(
-        "ketavigil_signals", "Signals.", labels=["dataset", "state", "priority"]
-    )
-    for *names, n in connection.execute(select(*labels, func.count()).group_by(*labels)):
-        family.add_metric(names, n)
-    return family
-
-
-def _scores(connection: Connection) -> Metric:
-    family = GaugeMetricFamily(
-        SCORE,
-        "Scores of watched pairs and open signals.",
-        labels=["dataset", "product", "event", "statistic"],
-    )
-    rates = _rates(connection)
-    for row in rates:
-        product, event, *values = tuple(row)
-        for statistic, value in zip(RATES, values, strict=True):
-            if value is not None:
-                family.add_metric([COHORT, product, event, statistic], value)
-    table, signals = tables.scores, NOW
-    signalled = exists().where(
-        and_(*(signals.c[name] == table.c[name] for name in ("dataset", "product", "event"))),
-        signals.c.state.not_in(ENDED),
-    )
-    rows = connection.execute(
-        select(table.c.dataset, table.c.product, table.c.event, *(table.c[s] for s in STATISTICS))
-        .where(table.c.watched | signalled)
-        .order_by(signalled.desc(), table.c.ic025.desc().nulls_last(), *table.primary_key)
-        .limit(MOST_PAIRS - len(rates))
-    )
-    for dataset, product, event, *values in rows:
-        for statistic, value in zip(STATISTICS, values, strict=True):
-            if value is not None:
-                family.add_metric([dataset, product, event, statistic], value)
-    return family
-
-
-def _rates(connection: Connection) -> Sequence[Row[Any]]:
-    """Product, event and `RATES` of the cohort, of whole products and of what is signalled."""
-    table, signals = tables.rates, NOW
-    signalled = exists().where(
-        signals.c.dataset == COHORT,
-        signals.c.product == table.c.product,
-        signals.c.event == table.c.event,
-        signals.c.state.not_in(ENDED),
-    )
-    share = cast(table.c.sessions_with, Float) / func.nullif(table.c.sessions, 0)
-    return connection.execute(
-        select(
-            table.c.product,
-            table.c.event,
-            table.c.n,
-            table.c.days / YEAR,
-            table.c.rate,
-            table.c.rate_lower,
-            table.c.rate_upper,
-            share,
-        )
-        .where((table.c.days > 0) | (table.c.sessions > 0))
-        .where(~table.c.product.contains(" @") | signalled)
-        .order_by(
-            signalled.desc(),
-            (table.c.n > 0).desc(),
-            table.c.rate_lower.desc().nulls_last(),
-            *table.primary_key,
-        )
-        .limit(MOST_OF_COHORT)
-    ).all()
 
 
 def _runs(connection: Connection) -> Metric:
@@ -286,10 +231,32 @@ def _runs(connection: Connection) -> Metric:
     return family
 
 
+def _canaries(connection: Connection, seconds: float) -> list[Metric]:
+    """Of each stream; without an age and a time where none has come through yet."""
+    interval, age, took = (
+        GaugeMetricFamily(f"ketavigil_canary{name}_seconds", says, labels=["stream"])
+        for name, says in (
+            ("_interval", "How often a canary is sent; 0: never."),
+            ("_age", "Since the newest canary that came through was sent."),
+            ("", "From sent to through the detector, of the newest canary that came through."),
+        )
+    )
+    table = tables.meters
+    for stream in STREAMS:
+        interval.add_metric([stream], seconds)
+        body = connection.scalar(select(table.c.body).where(table.c.name == CANARY_METER + stream))
+        if body is not None:
+            canary = json.loads(body)
+            age.add_metric([stream], time.time() - canary["sent"])
+            took.add_metric([stream], canary["seconds"])
+    return [interval, age, took]
+
+
 def _batches(connection: Connection) -> Metric:
     family = CounterMetricFamily(
         "ketavigil_quality_batches", "Batches seen by the quality suite.", labels=["result"]
     )
-    for result, n in batches(connection).items():
+    # each result from the first batch on: Prometheus misses what a series begins with
+    for result, n in (dict.fromkeys(RESULTS, 0) | batches(connection)).items():
         family.add_metric([result], n)
     return family

@@ -1,7 +1,7 @@
 """The web process: gateway, board and metrics as one application.
 
-It reads the store; it writes the log (what is pushed) and, in the store, what people do (sessions,
-the workflow of signals, the audit trail), and nothing else.
+It reads the store; it writes the log (what is pushed, and canaries) and, in the store, what people
+do (sessions, keys, the workflow of signals, the audit trail), and nothing else.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
-from dashboards.metrics import metrics_route
+from dashboards.metrics import metrics_route, parts_route
 from dashboards.seriousness import Seriousness
 from schemas.errors import StoreError
 from schemas.vocabulary import Vocabulary
+from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits
 from streams.log import open_log
@@ -65,15 +66,19 @@ def create_web(
 
     vocabulary = Vocabulary.load(settings.vocabulary)
     returning = Returning(store, Seriousness.load(settings, vocabulary))
+    canaries = Canaries(log, sealer, settings.partitions())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
         looking = asyncio.create_task(_bring_back(returning))
         try:
             yield
         finally:
             looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            stop.set()
+            await asyncio.gather(looking, sending, return_exceptions=True)
             gateway.close()
             log.close()
             store.close()
@@ -84,6 +89,7 @@ def create_web(
             *sign_in.routes(store),
             *board.routes(store, settings, log, returning),
             metrics_route(store, settings, registry, log),
+            parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),
         ],
         middleware=[Middleware(Access, store=store)],

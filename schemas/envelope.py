@@ -21,12 +21,13 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     `sealed` is the record's raw bytes under a key of its own (`wrapped_key`, itself under the
     master key); `sealed_hash` is SHA-256 over `sealed`. Either `body` (canonical JSON without
     narrative) or `faults` is given. `index` is its place in the request; `replay_of` the id of a
-    quarantined record that goes through again, and is then not received a second time.
+    quarantined record that goes through again, and is then not received a second time. A
+    `canary` is no record of anybody: it goes all the way to be timed, is never received or counted.
     """
 
     index: int
     sender: str
-    origin: Literal["push", "import"]
+    origin: Literal["push", "import", "canary"]
     taken_at: float
     sealed: bytes
     wrapped_key: bytes
@@ -81,20 +82,23 @@ class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
     fatal: int = 0
 
 
-# what a book of the detector is kept by, but for the demand of a checkpoint
-Kind = Literal["case", "course", "checkpoint"]
+# what a book of the detector is kept by, but for the demand of a checkpoint, and the canary
+Kind = Literal["case", "course", "checkpoint", "canary"]
+
+CANARY: Literal["canary"] = "canary"
 
 # why a checkpoint is demanded where an import has ended: its days can be closed
 IMPORT_ENDED = "import"
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
-    """A case or a patient course as its newest records say, or a demand for a checkpoint.
+    """A case or a patient course as its newest records say, a demand for a checkpoint, a canary.
 
     `revision` counts the changes of one case from 1; whoever has a revision ignores it.
     `taken_at` is when the gateway took the version that made the change (seconds since 1970);
-    `reason` why a checkpoint is demanded. `case_id` of a course is its own number; `payload` is
-    what it contributes to the cohort (`detectors.followup.content`).
+    `reason` why a checkpoint is demanded, or the stream that a canary came by. `case_id` of a
+    course is its own number; `payload` is what it contributes to the cohort
+    (`detectors.followup.content`).
     """
 
     kind: Kind

@@ -19,6 +19,8 @@ ENVIRONMENT = "KETAVIGIL_"
 
 # the ends of a signal for which a second person can be asked
 FOUR_EYES = ("closed", "refuted")
+CANARY_SECONDS = 120.0
+CANARY_METER = "canary/"  # and the stream: a row of `meters`
 
 # files that replace (vocabulary: extend) what is shipped
 FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family")
@@ -31,7 +33,8 @@ class Settings:
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
     by the other of `FILES` replace it. `four_eyes`: the ends of a signal (of `FOUR_EYES`) that need
-    a second person.
+    a second person. `canary_seconds`: how often the web process sends a canary of each stream; 0:
+    never.
     """
 
     data: Path | None = None
@@ -44,6 +47,7 @@ class Settings:
     listed: Path | None = None
     family: Path | None = None
     four_eyes: frozenset[str] = frozenset()
+    canary_seconds: float = 0.0
 
     @classmethod
     def read(
@@ -80,12 +84,14 @@ class Settings:
         four_eyes = frozenset(filter(None, (environment("four_eyes") or "").split(",")))
         if not four_eyes <= set(FOUR_EYES):
             raise InputError("bad_four_eyes", f"KETAVIGIL_FOUR_EYES names {', '.join(FOUR_EYES)}")
+        canary = environment("canary_seconds")
         known = {field.name for field in fields(cls)}
         return cls(
             data=data,
             broker=broker or f"sqlite:///{data}/log.db",
             store=store or f"sqlite:///{data}/store.db",
             four_eyes=four_eyes,
+            canary_seconds=CANARY_SECONDS if canary is None else _seconds(canary),
             **{name: value for name, value in values.items() if name in known},
         )
 
@@ -98,7 +104,8 @@ class Settings:
             **{name: getattr(self, name) for name in FILES},
             "four_eyes": ",".join(sorted(self.four_eyes)),
         }
-        return {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
+        given = {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
+        return given | {ENVIRONMENT + "CANARY_SECONDS": f"{self.canary_seconds:g}"}
 
     @property
     def embedded(self) -> bool:
@@ -117,3 +124,13 @@ class Settings:
             Topic(CHANGES, 1),
             Topic(SIGNALS, 1, compacted=True),
         )
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InputError("canary_seconds", f"KETAVIGIL_CANARY_SECONDS is a number, not {given!r}")
+    return seconds

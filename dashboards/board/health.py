@@ -151,15 +151,6 @@ def senders(connection: Connection) -> list[Sender]:
     return sorted(out, key=lambda sender: sender.last)
 
 
-def last_pushed(connection: Connection) -> dict[str, float]:
-    """When the newest record of each sender that pushes was taken."""
-    table = tables.records
-    rows = connection.execute(
-        select(table.c.sender, func.max(table.c.taken_at)).group_by(table.c.sender)
-    ).all()
-    return {name: last for name, last in rows if _pushed(connection, name, last)}
-
-
 def _pushed(connection: Connection, sender: str, at: float) -> bool:
     """Whether a sender's record of that time was pushed, not imported from a file."""
     table = tables.records
@@ -213,6 +204,14 @@ def freshness_buckets(connection: Connection) -> tuple[list[tuple[str, int]], fl
         counted += meter["buckets"].get(limit, 0)
         buckets.append((limit, counted))
     return buckets, float(meter["sum"]), int(meter["count"])
+
+
+def freshness_examples(connection: Connection) -> dict[str, tuple[float, int, float]]:
+    """The newest record of each bucket: its seconds, its position in `changes`, and when."""
+    table = tables.meters
+    body = connection.scalar(select(table.c.body).where(table.c.name == "freshness"))
+    found: dict[str, Any] = json.loads(body).get("examples", {}) if body else {}
+    return {limit: (seconds, position, at) for limit, (seconds, position, at) in found.items()}
 
 
 def batches(connection: Connection) -> dict[str, int]:

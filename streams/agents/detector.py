@@ -10,8 +10,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.envelope import Changes, encode
+from schemas.envelope import CANARY, Change, Changes, encode
 from streams.agents.book import Book
+from streams.agents.canaries import record_canaries
 from streams.agents.checkpoints import Checkpoints
 from streams.agents.configuration import Configuration
 from streams.agents.followed import Followed
@@ -65,32 +66,40 @@ class Detector:
             move_position(connection, DETECT, self._log_id, moved)
             at = time.time()
             rows: list[tuple[Any, ...]] = []
-            taken: list[float] = []
+            taken: list[tuple[int, float]] = []
+            canaries: list[Change] = []
             if not self._begun:
                 for book in self._books:
                     book.begin(Moment(connection, first - 1, at))
                 self._begun = True
             for position, changes in batch:
                 reason = ""
+                before = len(rows)
                 for place, change in enumerate(changes.changes):
+                    if change.kind == CANARY:
+                        canaries.append(change)
+                        continue
                     if change.kind == "checkpoint":
                         reason = change.reason or "asked for"
                     elif not self._book_of[change.kind].take(change):
                         continue
                     elif change.origin == "push":
-                        taken.append(change.taken_at)
+                        taken.append((position, change.taken_at))
                     key = (change.kind, change.case_id, change.revision)
                     rows.append((position, place, *key, encode(change), at))
                     self._checkpoints.changes += 1
                 for book in self._books:
                     book.read(Moment(connection, position, at))
-                if reason := reason or self._checkpoints.due(at):
+                # checkpoints are a function of the table of changes: none where nothing is in it
+                if len(rows) > before and (reason := reason or self._checkpoints.due(at)):
                     self._checkpoint(Moment(connection, position, at), reason)
             for book in self._books:
                 book.rescore(Moment(connection, last, at))
                 book.write(Moment(connection, last, at))
             insert_tuples(connection, tables.changes, _CHANGE_COLUMNS, rows)
-            record_freshness(connection, [time.time() - moment for moment in taken])
+            now = time.time()
+            record_freshness(connection, [(position, now - moment) for position, moment in taken])
+            record_canaries(connection, canaries)
             upsert(connection, tables.meters, [{"name": "detect", "body": json.dumps({"at": at})}])
 
     def _checkpoint(self, moment: Moment, reason: str) -> None:

@@ -5,6 +5,7 @@ The same for reports and follow-up records, and for what is pushed, imported or 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from schemas import times
 from schemas.coding import code
+from schemas.envelope import CANARY, VERSION, Change, Changes, encode
 from schemas.envelope import MAX_RECORDS as MAX_CHANGES
-from schemas.envelope import VERSION, Change, Changes, encode
 from schemas.errors import Fault
 from schemas.quality import QualityResult, QualitySuite, Row
 from schemas.record import Stream
@@ -29,6 +30,8 @@ from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
 from streams.store.store import Store, allocate, move_position
 from streams.store.writing import insert_rows
+
+_log = logging.getLogger("ketavigil.worker")
 
 
 class Disposal:
@@ -60,15 +63,30 @@ class Disposal:
         for taken in batch:
             at = (self.stream, taken.partition)
             moves[at] = (moves[at][0] if at in moves else taken.offset, taken.offset + 1)
+        records = [item for item in items if item.entry.origin != CANARY]
+        canaries = [item for item in items if item.entry.origin == CANARY]
         with self._store.write() as connection:
             move_position(connection, self.consumer, self._log_id, moves)
-            self._write(connection, items)
-            write_quality(
-                connection,
-                self.stream,
-                quality,
-                at=max((item.entry.taken_at for item in items), default=0.0),
-            )
+            self._write(connection, records)
+            self._publish(connection, self._passed_on(canaries))
+            if records or not canaries:
+                write_quality(
+                    connection,
+                    self.stream,
+                    quality,
+                    at=max((item.entry.taken_at for item in records), default=0.0),
+                )
+
+    def _passed_on(self, canaries: Iterable[Item]) -> dict[int, list[Change]]:
+        """What is published of canaries: that they came, unless the suite did not let them pass."""
+        published: dict[int, list[Change]] = {}
+        for item in canaries:
+            if item.faults:
+                _log.warning("canary of %s held: %s", self.stream, item.faults[0].code)
+                continue
+            change = Change(CANARY, reason=self.stream, taken_at=item.entry.taken_at, origin=CANARY)
+            published.setdefault(item.taken.partition, []).append(change)
+        return published
 
     def _read(self, items: Iterable[Item]) -> None:
         """Decode the bodies and code the names of what the gateway found in order."""

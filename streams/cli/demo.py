@@ -11,7 +11,7 @@ import click
 
 from schemas.errors import InputError
 from streams.cli import up
-from streams.settings import Settings
+from streams.settings import CANARY_SECONDS, Settings
 
 
 @click.command(short_help="`up` with simulated clinics, and planted signals to find.")
@@ -49,7 +49,10 @@ async def _run(data: Path, seed: int, minutes: float | None, port: int, rate: fl
 
     # nothing of the environment: a demo must not write into a real deployment
     settings = Settings(
-        data=data, broker=f"sqlite:///{data}/log.db", store=f"sqlite:///{data}/store.db"
+        data=data,
+        broker=f"sqlite:///{data}/log.db",
+        store=f"sqlite:///{data}/store.db",
+        canary_seconds=CANARY_SECONDS,
     )
     data.mkdir(parents=True, exist_ok=True)
     path = data / "demo.json"

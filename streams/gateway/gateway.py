@@ -240,7 +240,9 @@ class Gateway:
     async def _healthz(self, request: Request) -> Response:
         return Answer({"status": "ok"})
 
-    async def _readyz(self, request: Request) -> Response:
+    async def ready(self) -> dict[str, bool]:
+        """Whether the log, and the store, can be used now; False after five seconds."""
+
         def look() -> dict[str, bool]:
             found = {"log": time.monotonic() - self._failed_at > _UNWELL, "store": True}
             try:
@@ -255,9 +257,12 @@ class Gateway:
 
         try:
             async with asyncio.timeout(5):
-                found = await self._in(self._appending, look)
+                return await self._in(self._appending, look)
         except TimeoutError:
-            found = {"log": False, "store": False}
+            return {"log": False, "store": False}
+
+    async def _readyz(self, request: Request) -> Response:
+        found = await self.ready()
         ready = all(found.values())
         return Answer({"status": "ready" if ready else "not ready"} | found, 200 if ready else 503)
 

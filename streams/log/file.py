@@ -88,6 +88,7 @@ class LogFile:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection that reads, for one thread at a time."""
         with self._reading, self._reporting():
+            self._require()
             yield self._reader
 
     def select(self, sql: str, *parameters: object) -> list[Any]:
@@ -98,7 +99,6 @@ class LogFile:
     def version(self) -> int:
         """A number that changes when anyone, in any process, has written to the file."""
         with self.reading() as db:
-            self._require()
             return int(db.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
@@ -145,7 +145,8 @@ class LogFile:
         return log_id
 
     def _require(self) -> None:
-        # A file that was moved or removed under us takes commits that nobody ever reads.
+        # A file that was moved or removed under us takes commits that nobody ever reads, and
+        # answers as if nothing had happened.
         if self._look() != self._identity:
             raise LogError("log_away", f"the log {self._path} is no longer the file it was")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, case, func, select
 
-from schemas.envelope import decode_envelope
+from schemas.envelope import CANARY, decode_envelope
 from schemas.record import STREAMS
 from streams.log.base import Log
 from streams.settings import CONSUMERS
@@ -70,7 +70,7 @@ def conservation(connection: Connection, pending: Mapping[str, int]) -> dict[str
 
 
 def in_flight(connection: Connection, log: Log, partitions: int) -> dict[str, int]:
-    """Records in the envelopes past the stored positions; a record sent again is none."""
+    """Records in the envelopes past the stored positions; one sent again, or a canary, is none."""
     out: dict[str, int] = {}
     for stream in STREAMS:
         held = stored_positions(connection, CONSUMERS[stream])
@@ -87,7 +87,9 @@ def _records_from(log: Log, topic: str, partition: int, offset: int) -> int:
         for message in messages:
             if message.value is not None:
                 records = decode_envelope(message.value).records
-                count += sum(record.replay_of is None for record in records)
+                count += sum(
+                    record.replay_of is None and record.origin != CANARY for record in records
+                )
         offset = messages[-1].offset + 1
     return count
 

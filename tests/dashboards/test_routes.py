@@ -45,6 +45,7 @@ EXPECTED = {
     "/healthz": _OPEN,
     "/readyz": _OPEN,
     "/metrics": _OPEN,
+    "/metrics/parts": _OPEN,
     "/static": _OPEN,
     "/sign-in": _OPEN,
     "/sign-in/{token}": _OPEN,

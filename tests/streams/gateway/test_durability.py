@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.envelope import decode_envelope
+from schemas.envelope import CANARY, decode_envelope
 from streams.gateway.keys import create_key
 from streams.log import open_log
 from streams.settings import Settings
@@ -66,6 +66,7 @@ def _in_log(data: Path) -> list[str | None]:
             for partition in range(settings.partitions())
             for message in log.read("reports", partition, 0, 100_000)
             for entry in decode_envelope(message.value or b"").records
+            if entry.origin != CANARY
         ]
     finally:
         log.close()

@@ -14,7 +14,6 @@ from detectors.followup.course import decode_course
 from schemas.vocabulary import Vocabulary
 from streams.agents import strata
 from streams.agents.check import Check
-from streams.agents.checkpoints import changes_between
 from streams.agents.cohort_evidence import CohortEvidence
 from streams.agents.cohort_protocol import CohortProtocol, additions, rows_of, runs
 from streams.agents.configuration import Configuration
@@ -22,6 +21,7 @@ from streams.agents.courses import Courses
 from streams.agents.followed import COLUMNS, rates
 from streams.agents.signals import Signals
 from streams.store import tables
+from streams.store.changes import changes_between
 
 _COURSES = 500  # replayed at a time
 

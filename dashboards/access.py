@@ -43,6 +43,9 @@ TABLE: dict[str, Who] = {
     "/v1/reports": BY_KEY,
     "/v1/followups": BY_KEY,
     "/v1/receipts/{receipt_id}": BY_KEY,
+    "/v1/signals": PEOPLE,
+    "/v1/signals/{number:int}": PEOPLE,
+    "/v1/signals/{number:int}/report": PEOPLE,
     "/": PEOPLE,
     "/events": PEOPLE,
     "/cohort": PEOPLE,
@@ -191,6 +194,9 @@ def _sign_in_first(request: Request) -> Response:
     if request.method == "GET" and page:
         query = f"?next={quote(request.url.path)}" if request.url.path != "/" else ""
         return RedirectResponse(f"/sign-in{query}", 303)
+    if request.url.path.startswith("/v1/"):
+        content = {"code": "sign_in_first", "message": "sign in on the board first"}
+        return JSONResponse(content, 401)
     return PlainTextResponse("Sign in first.", 401, {"hx-redirect": "/sign-in"})
 
 

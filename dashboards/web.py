@@ -21,6 +21,7 @@ from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.metrics import metrics_route
+from dashboards.reports import web as reports
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits
 from streams.log import open_log
@@ -66,6 +67,7 @@ def create_web(
             *gateway.routes(),
             *sign_in.routes(store),
             *board.routes(store, settings, log),
+            *reports.routes(store, settings),
             metrics_route(store, settings, registry, log),
             *(demo_page.routes(store, demo) if demo else ()),
         ],

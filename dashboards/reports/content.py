@@ -27,6 +27,11 @@ def digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
 
 
+def hash_of(data: bytes) -> str:
+    """SHA-256 (hex) over bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def as_json(report: msgspec.Struct) -> bytes:
     """The report as JSON, indented, in the order of its fields."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"

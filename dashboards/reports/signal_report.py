@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -15,7 +14,6 @@ from dashboards.reports.model import (
     Entry,
     Label,
     Line,
-    Origin,
     Other,
     Quality,
     Report,
@@ -23,6 +21,7 @@ from dashboards.reports.model import (
     Tabulation,
 )
 from dashboards.reports.moment import AsOf, utc
+from dashboards.reports.origin import origin
 from dashboards.reports.population import Population
 from dashboards.reports.setting import Setting
 from detectors.casebook import CaseContent
@@ -31,7 +30,6 @@ from schemas.errors import InputError
 from streams.store import tables
 
 SCHEMA = 1
-PROGRAM = "ketavigil"
 _NOTHING = CaseContent("", (), ())
 
 
@@ -67,7 +65,7 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
         schema=SCHEMA,
         id=f"signal-{number}-at-{as_of.position}",
         title=f"Signal report: {product} with {event}",
-        origin=_origin(as_of, setting),
+        origin=origin(as_of, setting),
         subject=Subject(
             number=number,
             kind=row["kind"],
@@ -101,21 +99,6 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
         sha256="",
     )
     return sealed(report)
-
-
-def _origin(as_of: AsOf, setting: Setting) -> Origin:
-    return Origin(
-        program=PROGRAM,
-        program_version=version(PROGRAM),
-        position=as_of.position,
-        data_lock_point=utc(as_of.at),
-        sequence=as_of.sequence,
-        changes=as_of.changes,
-        checkpoint=as_of.checkpoint,
-        checkpoints=as_of.checkpoints,
-        configuration=setting.digest,
-        configuration_then=as_of.configuration,
-    )
 
 
 def _signal(connection: Connection, number: int, as_of: AsOf) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dashboards import people
 from dashboards.reports.content import read
 from dashboards.reports.formats import rendered
 from dashboards.web import create_web
+from streams.gateway.limits import Limits
+from streams.gateway.openapi import document
 from tests.dashboards.reports.support import Told, background, cystitis, report, told
 from tests.streams.gateway.serving import running
 
@@ -56,6 +58,7 @@ def test_signals_are_listed_in_parts(store: Told, client: httpx.Client) -> None:
         "Cystitis",
     )
     assert one["state"] == "new"
+    assert set(one) == set(document(Limits())["components"]["schemas"]["Signal"]["required"])
     assert {rule["rule"] for rule in one["rules"] if rule["holds"]} >= {"ic025", "evans_prr"}
 
 

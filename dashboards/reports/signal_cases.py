@@ -143,7 +143,7 @@ def _row(one: Line) -> tuple[str, ...]:
     ]
     return (
         f"{one.report_id}{version}; {one.sender}",
-        _joined(one.received_at, one.report_type, one.country, words(one.reporter)),
+        _joined(one.received_at[:10], one.report_type, one.country, words(one.reporter)),
         _joined(age, one.sex),
         _joined(dose, one.route, one.setting, one.phase, "" if one.role == "suspect" else one.role),
         dates,

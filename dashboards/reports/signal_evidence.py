@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dashboards.reports.document import (
     Block,
     Facts,
-    Items,
     Section,
     Table,
     Text,
@@ -196,7 +195,7 @@ def _rates(held: Cohort) -> Table:
 
 def _cohort_looks(held: Cohort) -> Iterable[Block]:
     if not held.evidence:
-        yield Items((f"No look of the cohort's family ({count(held.family)} comparisons) has it.",))
+        yield Text(f"No look of the cohort's family ({count(held.family)} comparisons) has it.")
         return
     yield table(
         f"Looks of the cohort's family of {count(held.family)} comparisons",

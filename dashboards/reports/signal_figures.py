@@ -136,13 +136,13 @@ def _part_table(caption: str, first: str, parts: Iterable[tuple[str, Part]]) -> 
     return table(
         caption,
         (
-            column(first, 2.6),
+            column(first, 2.3),
             numbers("n", 0.6),
             numbers("of product", 0.9),
-            numbers("with event", 0.9),
+            numbers("with event", 0.8),
             numbers("N", 0.8),
-            numbers("PRR (95 %)", 2),
-            numbers("IC (95 %)", 2),
+            numbers("PRR (95 %)", 2.2),
+            numbers("IC (95 %)", 2.6),
         ),
         (
             (

@@ -49,11 +49,15 @@ groups = ["urinary"]
 class Told:
     """A store to which reports are told day by day, by one detector with a clock of its own."""
 
-    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, data: Path, monkeypatch: pytest.MonkeyPatch, family: str | None = FAMILY
+    ) -> None:
         data.mkdir(exist_ok=True)
-        (data / "family.toml").write_text(FAMILY, encoding="utf-8")
         self.filled = Filled(data)
-        self.settings = replace(self.filled.settings, family=data / "family.toml")
+        self.settings = self.filled.settings
+        if family is not None:
+            (data / "family.toml").write_text(family, encoding="utf-8")
+            self.settings = replace(self.settings, family=data / "family.toml")
         self.setting = Setting.load(self.settings)
         self.at = FIRST
         fake = SimpleNamespace(time=self._seconds, monotonic=lambda: 0.0)

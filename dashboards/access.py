@@ -229,7 +229,7 @@ async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Respon
 
 def _secure(headers: MutableHeaders, scope: Scope, who: Who | None) -> None:
     for name, value in HEADERS.items():
-        headers[name] = value
+        headers.setdefault(name, value)  # a page with a style of its own says which
     if scope.get("scheme") == "https":
         headers["strict-transport-security"] = "max-age=31536000"
     if isinstance(who, frozenset) and "cache-control" not in headers:

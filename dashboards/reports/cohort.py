@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from dashboards.board import rates, worked
 from dashboards.board.rates import Counted
+from dashboards.reports.cohort_runs import cohort_runs
 from dashboards.reports.figures import Against, Cohort, CohortLook, Rate
 from dashboards.reports.moment import AsOf
 from dashboards.reports.setting import Setting
@@ -85,6 +86,7 @@ def cohort(
         looks=connection.scalar(select(func.count()).where(by_then)) or 0,
         family=family or 0,
         evidence=_evidence(connection, as_of, product, event),
+        runs=cohort_runs(connection, as_of, product, event),
     )
 
 

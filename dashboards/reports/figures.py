@@ -256,6 +256,29 @@ class CohortLook(Struct, frozen=True):
     log_e_sup: float
 
 
+class Run(Struct, frozen=True):
+    """A run of a test with a horizon (maxSPRT) of the protocol, as its closed looks have it.
+
+    `against`: the background and margin, or the windows; `alpha` of this run.
+    """
+
+    test: str
+    product: str
+    number: int
+    against: str
+    alpha: float
+    min_events: int
+    first_day: str
+    last_day: str
+    state: str
+    n: float
+    expected: float
+    horizon: float
+    llr: float
+    critical_value: float | None
+    reason: str
+
+
 class Cohort(Struct, frozen=True):
     """What the patient courses say of the pair, counted up to `through`."""
 
@@ -268,3 +291,4 @@ class Cohort(Struct, frozen=True):
     looks: int
     family: int
     evidence: tuple[CohortLook, ...]
+    runs: tuple[Run, ...]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -181,7 +181,9 @@ def _by_then(versions: Sequence[Version], taken: Sequence[float]) -> list[Versio
 
 
 def _ordered(versions: Iterable[Version]) -> tuple[Version, ...]:
-    return tuple(sorted(versions, key=lambda version: version.order_key))
+    """The newest last; only its body is needed."""
+    *older, newest = sorted(versions, key=lambda version: version.order_key)
+    return (*(replace(version, body=b"") for version in older), newest)
 
 
 def received(connection: Connection, newest_record: int) -> int:

@@ -23,6 +23,7 @@ from dashboards.reports.document import (
 from dashboards.reports.periodic import Periodic, Reaction, Tracked
 from dashboards.reports.signal_document import KINDS, when
 
+MOST = 200  # events of a product on the pages
 _STATUS = ("new", "ongoing", "closed")
 
 
@@ -175,7 +176,11 @@ def _monitoring(report: Periodic) -> list[Block]:
 
 
 def _reactions(product: str, reactions: tuple[Reaction, ...]) -> Table:
-    own = [one for one in reactions if one.product == product]
+    own = sorted(
+        (one for one in reactions if one.product == product),
+        key=lambda one: (-one.n_new, -one.n, one.event),
+    )
+    left = len(own) - MOST
     return table(
         f"{product}: {share(own[0].n_product, own[0].n_total)} of the spontaneous reports; "
         "new in the interval / in all",
@@ -204,8 +209,11 @@ def _reactions(product: str, reactions: tuple[Reaction, ...]) -> Table:
                 limits(one.ror, one.ror_lower, one.ror_upper),
                 _changed(one),
             )
-            for one in sorted(own, key=lambda one: (-one.n_new, -one.n, one.event))
+            for one in own[:MOST]
         ),
+        f"{count(left)} more events, with fewer new cases, stand in JSON and CSV."
+        if left > 0
+        else "",
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from dashboards.reports.figures import Cells, Masker, Masking, Part, Relative
-from dashboards.reports.fold import Body, Case, Fold
+from dashboards.reports.fold import Case, Fold
 from dashboards.reports.pairs import cells, value
+from dashboards.reports.survey import Survey
 from detectors.cases import Cases, Column, Counts
 from detectors.coding import COUNTED, GROUP, base
 from detectors.comparators import matrix, standard
@@ -24,16 +23,11 @@ MOST = 10  # maskers and competing events shown
 class Population:
     """The cases of one dataset as columns, under the numbers of the casebook."""
 
-    def __init__(
-        self, found: Fold, dataset: str, bodies: Sequence[Body], vocabulary: Vocabulary
-    ) -> None:
+    def __init__(self, found: Fold, dataset: str, survey: Survey, vocabulary: Vocabulary) -> None:
         self.dataset, self._book, self._vocabulary = dataset, found.book, vocabulary
         contents = found.book.contents()
         self._names = found.book.products
         code = found.book.codes(dataset, "", "")[0]
-        patients = [body.get("patient") or {} for body in bodies]
-        ages = [float("nan") if p.get("age_years") is None else p["age_years"] for p in patients]
-        sexes = [p.get("sex") if p.get("sex") in ("female", "male") else None for p in patients]
         held = contents.products
         named = [
             _product(found.cases[case], self._names[product])
@@ -42,7 +36,7 @@ class Population:
         self.cases = Cases.of(
             contents,
             code,
-            {"sex": Column.of(sexes), "age": age_bands(ages)},
+            {"sex": Column.of(survey.sexes), "age": age_bands(survey.ages)},
             {
                 "route": Column.of(p.route if p else None for p in named),
                 "setting": Column.of(p.setting if p else None for p in named),

@@ -11,10 +11,9 @@ import numpy as np
 
 from dashboards.reports.figures import Onset
 from dashboards.reports.fold import Body, Case
-from dashboards.reports.model import Count, Features, Line, Stated, Tabulation
+from dashboards.reports.model import Features, Line, Stated
 from detectors.coding import COUNTED, base
 from detectors.onset import onset
-from detectors.subgroups import AGE_BANDS, age_bands
 from schemas import times
 from schemas.vocabulary import Vocabulary
 
@@ -151,98 +150,6 @@ def time_to_onset(lines: Sequence[Line]) -> Onset:
         reading=fit.reading,
         **known,
     )
-
-
-_Values = Callable[[Case, Body], Iterable[str]]
-
-
-def tabulated(
-    pair: Sequence[tuple[Case, Body]],
-    product: Sequence[tuple[Case, Body]],
-    others: Sequence[tuple[Case, Body]],
-    name: str,
-) -> tuple[Tabulation, ...]:
-    """Each characteristic over the cases of the pair, of the product, and all others.
-
-    `name`: of the product, whose role, route and setting are tabulated; of the other cases those
-    of the first product that counts.
-    """
-    return tuple(
-        _tabulation(key, title, several, values, pair, product, others)
-        for key, title, several, values in _characteristics(base(name))
-    )
-
-
-def _characteristics(name: str) -> tuple[tuple[str, str, bool, _Values], ...]:
-    def given(case: Case, field: str) -> str:
-        counted = [p for p in case.change.products if p.role in COUNTED]
-        own = [p for p in counted if p.name == name] or counted
-        return str(getattr(own[0], field)) if own else ""
-
-    return (
-        ("seriousness", "Seriousness criteria", True, _seriousness),
-        ("outcome", "Outcome of reactions", True, lambda _, b: _all(b, "outcome")),
-        ("age", "Age", False, lambda _, b: [_age(b)]),
-        ("sex", "Sex", False, lambda _, b: [(b.get("patient") or {}).get("sex") or ""]),
-        ("route", "Route", False, lambda c, _: [given(c, "route")]),
-        ("setting", "Setting", False, lambda c, _: [given(c, "setting")]),
-        ("role", "Role of the product", False, lambda c, _: [given(c, "role")]),
-        ("reporter", "Reporter", False, lambda _, b: [b.get("reporter") or ""]),
-        ("country", "Country", False, lambda _, b: [b.get("country") or ""]),
-        ("received", "Year of receipt", False, lambda _, b: [b.get("received_at", "")[:4]]),
-    )
-
-
-def _tabulation(
-    key: str,
-    title: str,
-    several: bool,
-    values: _Values,
-    *groups: Sequence[tuple[Case, Body]],
-) -> Tabulation:
-    counted = [
-        Counter(value for case, body in group for value in set(values(case, body)) or {""})
-        for group in groups
-    ]
-    names = {value for counts in counted for value in counts}
-    order = sorted(names, key=lambda value: (_place(key, value), value))
-    return Tabulation(
-        name=key,
-        title=title,
-        several=several,
-        rows=tuple(
-            Count(
-                value=value or NOT_STATED,
-                pair=counted[0][value],
-                product=counted[1][value],
-                others=counted[2][value],
-            )
-            for value in order
-        ),
-    )
-
-
-def _place(key: str, value: str) -> int:
-    """Bands of age in their order; what is not stated last, not serious before it."""
-    if not value or value in ("unknown", "not serious"):
-        return 99 + (not value)
-    return AGE_BANDS.index(value) if key == "age" else 0
-
-
-def _seriousness(case: Case, body: Body) -> Iterable[str]:
-    found = {s for r in body.get("reactions", ()) for s in r.get("seriousness", ())}
-    if case.change.fatal:
-        found.add("death")
-    return found or ["not serious"]
-
-
-def _all(body: Body, field: str) -> list[str]:
-    return [r.get(field) or "" for r in body.get("reactions", ())]
-
-
-def _age(body: Body) -> str:
-    years = (body.get("patient") or {}).get("age_years")
-    return "" if years is None else AGE_BANDS[int(age_bands([years]).code[0])]
 
 
 _OUTCOMES = ("fatal", "sequelae", "not_recovered", "recovering", "recovered", "unknown")

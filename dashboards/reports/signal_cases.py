@@ -18,6 +18,8 @@ from dashboards.reports.document import (
 )
 from dashboards.reports.model import Line, Report, Tabulation
 
+MOST = 500  # cases on the pages
+
 
 def sections(report: Report) -> tuple[Section, ...]:
     """Features and tabulations, then data quality."""
@@ -77,14 +79,29 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 
 def listing(report: Report) -> Section:
-    """Every case of the pair as its newest version said."""
+    """The cases of the pair as their newest versions said: all, or `MOST` of very many.
+
+    A page of a table takes memory; of many the fatal ones, then the serious, then the newest.
+    """
     text = (
         "Each case as its newest version said at the lock point, oldest receipt first. No "
         "pseudonym and no narrative is in it; the sender can find the case by its number."
     )
     if not report.cases:
         return Section("Line listing", (Text("There is no case."),), wide=True)
-    return Section("Line listing", (Text(text), _lines(report)), wide=True)
+    chosen = report.cases
+    if len(chosen) > MOST:
+        places = sorted(range(len(chosen)), key=lambda i: (*_weight(chosen[i]), i))[-MOST:]
+        chosen = tuple(chosen[i] for i in sorted(places))
+        text += (
+            f" Of {count(len(report.cases))} cases these are {count(MOST)}: the fatal ones, then "
+            "the serious, then the newest. JSON and CSV have all of them."
+        )
+    return Section("Line listing", (Text(text), _lines(report, chosen)), wide=True)
+
+
+def _weight(one: Line) -> tuple[bool, bool]:
+    return one.outcome == "fatal" or "death" in one.seriousness, one.serious
 
 
 def _held(report: Report) -> str:
@@ -112,7 +129,7 @@ def _tabulation(one: Tabulation, report: Report) -> Table:
     )
 
 
-def _lines(report: Report) -> Table:
+def _lines(report: Report, chosen: tuple[Line, ...]) -> Table:
     return table(
         f"Cases of {report.subject.product} with the event",
         (
@@ -126,7 +143,7 @@ def _lines(report: Report) -> Table:
             column("Outcome, de- and rechallenge", 1.5),
             column("Other suspects; concomitants", 1.5),
         ),
-        (_row(one) for one in report.cases),
+        (_row(one) for one in chosen),
     )
 
 

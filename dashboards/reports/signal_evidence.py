@@ -165,6 +165,7 @@ def _cohort(report: Report) -> Iterable[Block]:
             ),
             "Time in patient-years. Limits of a ratio are exact, from both counts.",
         )
+    yield from _runs(held)
     yield from _cohort_looks(held)
 
 
@@ -191,6 +192,35 @@ def _rates(held: Cohort) -> Table:
             for one in held.rates
         ),
     )
+
+
+def _runs(held: Cohort) -> Iterable[Block]:
+    if held.runs:
+        yield table(
+            "Tests with a horizon (maxSPRT): a run ends with a signal, or at its horizon without",
+            (
+                column("Test, against", 2.6),
+                column("Product", 1.2),
+                column("Run", 1.6),
+                column("State", 0.9),
+                numbers("n / expected", 1.2),
+                numbers("horizon", 0.9),
+                numbers("LLR / critical", 1.4),
+            ),
+            (
+                (
+                    f"{words(one.test)}: {words(one.against)}; alpha {one.alpha:g}, at least "
+                    f"{one.min_events} events",
+                    one.product,
+                    f"{one.number}: {one.first_day} to {one.last_day}",
+                    one.state + (f", {one.reason}" if one.reason else ""),
+                    f"{shown(one.n)} / {shown(one.expected)}",
+                    shown(one.horizon),
+                    f"{shown(one.llr)} / {shown(one.critical_value)}",
+                )
+                for one in held.runs
+            ),
+        )
 
 
 def _cohort_looks(held: Cohort) -> Iterable[Block]:

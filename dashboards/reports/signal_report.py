@@ -18,19 +18,17 @@ from dashboards.reports.model import (
     Quality,
     Report,
     Subject,
-    Tabulation,
 )
 from dashboards.reports.moment import AsOf, utc
 from dashboards.reports.origin import origin
 from dashboards.reports.population import Population
 from dashboards.reports.setting import Setting
-from detectors.casebook import CaseContent
+from dashboards.reports.survey import OTHERS, PAIR, PRODUCT, Survey
 from detectors.coding import base
 from schemas.errors import InputError
 from streams.store import tables
 
 SCHEMA = 1
-_NOTHING = CaseContent("", (), ())
 
 
 def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Setting) -> Report:
@@ -43,24 +41,24 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
     product, event = of[1:]
     dataset = row["dataset"] if row["dataset"] in pairs.DATASETS else pairs.DATASETS[0]
     found = fold(connection, as_of.position, setting.configuration.watchlist.watches)
-    bodies = [case.body() for case in found.cases]
     own = {case.change.case_id for case in found.of_pair(dataset, product, event)}
-    listed = [(c, b) for c, b in zip(found.cases, bodies, strict=True) if c.change.case_id in own]
-    listed.sort(
-        key=lambda pair: (pair[1].get("received_at", ""), pair[0].sender, pair[0].report_id)
-    )
-    names = setting.configuration.vocabulary
-    terms = setting.terms(event)
+    names, terms = setting.configuration.vocabulary, setting.terms(event)
+    survey, listed = Survey(product), list[tuple[Case, Body]]()
+    for case in found.cases:
+        body = case.body()
+        survey.add(case, body, _column(found, case, own, (dataset, product)))
+        if case.change.case_id in own:
+            listed.append((case, body))
+    listed.sort(key=lambda one: (one[1].get("received_at", ""), one[0].sender, one[0].report_id))
     lines = tuple(series.line(case, body, product, terms, names) for case, body in listed)
     fits = pairs.fits_by(connection, as_of)
     order = sorted(pairs.DATASETS, key=lambda name: name != dataset)
     compared = tuple(pairs.pair(found, (name, product, event), fits) for name in order)
-    population = Population(found, dataset, bodies, names)
+    population = Population(found, dataset, survey, names)
     evidence = sequential.sequences(connection, as_of, found, of)
     quality = _quality(connection, found, listed, lines, (dataset, product, event))
     moved = trail.moves(connection, number, as_of.position)
     hashes = (setting.digest, as_of.configuration)
-    receipts = _receipts(found, bodies, dataset)
     report = Report(
         schema=SCHEMA,
         id=f"signal-{number}-at-{as_of.position}",
@@ -81,7 +79,7 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
             others=_others(connection, row, as_of),
         ),
         features=series.features([case for case, _ in listed], lines),
-        methods=methods.methods(setting, receipts),
+        methods=methods.methods(setting, survey.received),
         pairs=compared,
         rules=pairs.rules(connection, as_of, found, of, setting),
         sequential=evidence,
@@ -90,7 +88,7 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
         masking=population.masking(product, event),
         onset=series.time_to_onset(lines),
         cohort=cohort.cohort(connection, as_of, product, event, setting),
-        tabulations=_tabulations(found, bodies, own, (dataset, product)),
+        tabulations=survey.tabulations(),
         cases=lines,
         quality=quality,
         limitations=methods.limitations(compared, quality, evidence, hashes),
@@ -162,36 +160,15 @@ def _history(connection: Connection, number: int, as_of: AsOf) -> tuple[Entry, .
     )
 
 
-def _tabulations(
-    found: Fold, bodies: list[Body], own: set[int], pair: tuple[str, str]
-) -> tuple[Tabulation, ...]:
+def _column(found: Fold, case: Case, own: set[int], pair: tuple[str, str]) -> int | None:
+    """In which column of the tabulations a case stands."""
     dataset, product = pair
-    within = [
-        (case, body)
-        for case, body in zip(found.cases, bodies, strict=True)
-        if case.change.status == "active" and case.change.dataset == dataset
-    ]
-    counted = {
-        case.change.case_id: {
-            name for name, _ in (found.book.content(case.change.case_id) or _NOTHING).products
-        }
-        for case, _ in within
-    }
-    mine = [one for one in within if one[0].change.case_id in own]
-    rest = [one for one in within if one[0].change.case_id not in own]
-    same = [one for one in rest if product in counted[one[0].change.case_id]]
-    others = [one for one in rest if product not in counted[one[0].change.case_id]]
-    return series.tabulated(mine, same, others, product)
-
-
-def _receipts(found: Fold, bodies: list[Body], dataset: str) -> tuple[str, str]:
-    """The oldest and the newest date of receipt in the dataset."""
-    dates = sorted(
-        body.get("received_at", "")[:10]
-        for case, body in zip(found.cases, bodies, strict=True)
-        if case.change.status == "active" and case.change.dataset == dataset
-    )
-    return (dates[0], dates[-1]) if dates else ("", "")
+    content = found.book.content(case.change.case_id)
+    if content is None or content.dataset != dataset:
+        return None
+    if case.change.case_id in own:
+        return PAIR
+    return PRODUCT if any(name == product for name, _ in content.products) else OTHERS
 
 
 def _quality(

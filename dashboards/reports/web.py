@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from dashboards.reports import trail
 from dashboards.reports.formats import MEDIA, rendered
+from dashboards.reports.html import policy
 from dashboards.reports.moment import resolve, utc
 from dashboards.reports.setting import Setting
 from dashboards.reports.signal_report import signal_report
@@ -89,6 +90,8 @@ class _Reports:
             return _refused(error)
         kind = "inline" if name in ("html", "pdf") else "attachment"
         headers = {"content-disposition": f'{kind}; filename="{made.id}.{name}"'}
+        if name == "html":
+            headers["content-security-policy"] = policy()
         return Response(rendered(made, name), media_type=MEDIA[name], headers=headers)
 
 

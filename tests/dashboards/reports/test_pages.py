@@ -19,10 +19,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboards.reports.document import Document, Facts, Section, Text, column, numbers, table
+from dashboards.reports.document import (
+    Document,
+    Facts,
+    Section,
+    Table,
+    Text,
+    column,
+    numbers,
+    table,
+)
 from dashboards.reports.html import as_html
 from dashboards.reports.model import Report
 from dashboards.reports.pdf import as_pdf
+from dashboards.reports.signal_cases import MOST
 from dashboards.reports.signal_document import document
 from tests.dashboards.followups import clinic
 from tests.dashboards.reports.support import background, cystitis, report, told
@@ -232,6 +242,28 @@ def test_what_the_fonts_cannot_show_stands_as_its_number(made: Report, pdf: byte
     assert "漢方薬" in as_html(document(made)).decode()
     # markup of Typst is text like any other
     assert "#let x = 1 $y$ *z*" in re.sub(r"[\r\n]+", " ", text)
+
+
+def test_of_very_many_cases_the_pages_have_the_gravest_and_say_so(made: Report) -> None:
+    one = made.cases[0]
+    assert not one.serious
+    many = tuple(
+        msgspec.structs.replace(
+            one,
+            report_id=f"X-{i}",
+            serious=i < 5,
+            outcome="fatal" if i == 7 else "recovered",
+        )
+        for i in range(MOST + 100)
+    )
+    listed = document(msgspec.structs.replace(made, cases=many)).sections[-1]
+    text, shown = listed.blocks
+    assert isinstance(text, Text)
+    assert isinstance(shown, Table)
+    assert "Of 600 cases these are 500" in text.text
+    ids = [row[0].split(",")[0] for row in shown.rows]
+    # five serious, the fatal one, and the newest of the others, in their order
+    assert ids == [f"X-{i}" for i in (0, 1, 2, 3, 4, 7, *range(106, MOST + 100))]
 
 
 @settings(max_examples=30, deadline=None)

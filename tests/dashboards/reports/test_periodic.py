@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dashboards.reports import trail
 from dashboards.reports.checking import check
+from dashboards.reports.document import Table
 from dashboards.reports.formats import rendered
 from dashboards.reports.model import Move
 from dashboards.reports.periodic import Periodic, periodic
+from dashboards.reports.periodic_document import MOST, document
 from schemas.errors import InputError
 from tests.dashboards.reports.support import Told, background, cystitis, report, told
 
@@ -125,6 +128,19 @@ def test_a_number_changed_in_it_is_named(store: Told) -> None:
         data = json.dumps(content).encode()
         found = check(connection, "json", data, store.setting, today=TODAY)
     assert [one.path for one in found.differences] == ["first_day", "reactions[0].n_new"]
+
+
+def test_of_very_many_events_the_pages_have_those_with_the_most_new_cases(store: Told) -> None:
+    given = made(store, "2026-03-03", "2026-03-03")
+    one = given.reactions[0]
+    many = tuple(
+        msgspec.structs.replace(one, event=f"Event {i}", n_new=i) for i in range(MOST + 10)
+    )
+    (shown,) = document(msgspec.structs.replace(given, reactions=many)).sections[-1].blocks
+    assert isinstance(shown, Table)
+    assert shown.rows[0][0] == f"Event {MOST + 9}"
+    assert len(shown.rows) == MOST
+    assert shown.note.startswith("10 more events")
 
 
 def test_the_csv_has_every_value_by_its_path(store: Told) -> None:

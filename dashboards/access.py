@@ -50,6 +50,9 @@ TABLE: dict[str, Who] = {
     "/v1/reports": BY_KEY,
     "/v1/followups": BY_KEY,
     "/v1/receipts/{receipt_id}": BY_KEY,
+    "/v1/signals": PEOPLE,
+    "/v1/signals/{number:int}": PEOPLE,
+    "/v1/signals/{number:int}/report": PEOPLE,
     "/": PEOPLE,
     "/inbox/events": PEOPLE,
     "/events": PEOPLE,
@@ -217,6 +220,9 @@ def _sign_in_first(request: Request) -> Response:
     if request.method == "GET" and page:
         query = f"?next={quote(request.url.path)}" if request.url.path != "/" else ""
         return RedirectResponse(f"/sign-in{query}", 303)
+    if request.url.path.startswith("/v1/"):
+        content = {"code": "sign_in_first", "message": "sign in on the board first"}
+        return JSONResponse(content, 401)
     return PlainTextResponse("Sign in first.", 401, {"hx-redirect": "/sign-in"})
 
 
@@ -249,7 +255,7 @@ async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Respon
 
 def _secure(headers: MutableHeaders, scope: Scope, who: Who | None) -> None:
     for name, value in HEADERS.items():
-        headers[name] = value
+        headers.setdefault(name, value)  # a page with a style of its own says which
     if scope.get("scheme") == "https":
         headers["strict-transport-security"] = "max-age=31536000"
     if isinstance(who, frozenset) and "cache-control" not in headers:

@@ -25,6 +25,7 @@ from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
 from dashboards.metrics import metrics_route, parts_route
+from dashboards.reports import web as reports
 from dashboards.seriousness import Seriousness
 from schemas.errors import StoreError
 from schemas.vocabulary import Vocabulary
@@ -88,6 +89,7 @@ def create_web(
             *gateway.routes(),
             *sign_in.routes(store),
             *board.routes(store, settings, log, returning),
+            *reports.routes(store, settings),
             metrics_route(store, settings, registry, log),
             parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),

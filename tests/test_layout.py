@@ -21,8 +21,8 @@ _WEB = {
     "dashboards/web.py": ("streams.gateway", "streams.sealing"),
     "dashboards/demo.py": ("streams.simulate.truth",),
 }
-# of the log only its ends, for what is in flight
-_READ_SIDE = ("streams.store", "streams.settings", "streams.log")
+# of the log only its ends, for what is in flight; of the agents what a deployment counts by
+_READ_SIDE = ("streams.store", "streams.settings", "streams.log", "streams.agents.configuration")
 _TEXT = {".py", ".toml", ".txt", ".md", ".yml", ".yaml", ".json", ".html", ".css", ".js", ".sh", ""}
 
 

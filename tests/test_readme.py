@@ -111,6 +111,13 @@ def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
     assert first["evans_prr"] == ("2025-07-04", 4)
 
 
+def test_a_report_is_written_and_checks_out(outputs: list[str]) -> None:
+    *written, checked = outputs[10].split("\n")[:-1]
+    assert [line.rsplit(".", 1)[1] for line in written] == ["html", "pdf", "json", "csv"]
+    assert all(line.startswith("reports/signal-1-at-") for line in written)
+    assert re.fullmatch(r"signal-1-at-\d+: \d+ values compared, 0 differ", checked)
+
+
 def test_every_page_that_the_readme_names_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

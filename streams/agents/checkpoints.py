@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
-from schemas.envelope import Change, decode_change
 from streams.agents.book import Figures
 from streams.agents.moment import Moment, day
 from streams.store import tables
@@ -66,34 +65,3 @@ class Checkpoints:
             "seconds": time.monotonic() - began,
         }
         upsert(moment.connection, tables.checkpoints, [row])
-
-
-def changes_between(
-    connection: Connection, after: int, up_to: int, kind: str = "course"
-) -> Iterable[Change]:
-    """The changes behind one position up to another (inclusive), in their order."""
-    table = tables.changes
-    query = (
-        select(table.c.body)
-        .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
-        .order_by(table.c.position, table.c.place)
-    )
-    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
-        yield decode_change(body)
-
-
-def newest_changes(
-    connection: Connection, up_to: int | None = None, kind: str = "case"
-) -> Iterable[Change]:
-    """The newest change of every case (or course), as of a position (inclusive) or now."""
-    table = tables.changes
-    fold = select(table.c.case_id, func.max(table.c.revision).label("revision")).where(
-        table.c.kind == kind
-    )
-    if up_to is not None:
-        fold = fold.where(table.c.position <= up_to)
-    newest = fold.group_by(table.c.case_id).subquery()
-    same = and_(table.c.case_id == newest.c.case_id, table.c.revision == newest.c.revision)
-    query = select(table.c.body).join(newest, same).where(table.c.kind == kind)
-    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
-        yield decode_change(body)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-import numpy as np
 from sqlalchemy import Connection, select
 
 from detectors.cohort import Cohort
@@ -19,6 +18,7 @@ from detectors.followup import looks, protocol, sprt
 from detectors.followup.background import Backgrounds
 from detectors.followup.protocol import IntervalTest, Test, definition, label
 from detectors.followup.risk_interval import intervals
+from detectors.followup.runs import runs
 from detectors.scope import Scope
 from schemas.errors import InputError
 from streams.agents.moment import Moment
@@ -116,7 +116,7 @@ class CohortProtocol:
     def _conclude(self, moment: Moment, test: Test, part: Part) -> None:
         begun = [{"test": test.name, "definition": definition(test)}]
         upsert(moment.connection, tables.cohort_tests, begun)
-        found = runs(test, self._added[part], self._backgrounds)
+        found = runs(test, [one[1:] for one in self._added[part]], self._backgrounds)
         said = rows_of(part, found, self._added[part])
         said = [{**row, "position": moment.position} for row in said]
         upsert(moment.connection, tables.cohort_runs, said)
@@ -149,28 +149,6 @@ def additions(connection: Connection) -> defaultdict[Part, list[Added]]:
     for row in connection.execute(select(table).order_by(table.c.day)):
         out[Part(row.test, row.stratum)].append(Added(row.day, row.n, row.other))
     return out
-
-
-def runs(test: Test, added: list[Added], backgrounds: Backgrounds) -> tuple[sprt.Run, ...]:
-    """The runs of a test after some looks; `first` and `last` are places in these."""
-    n, other = (np.array([one[i] for one in added]) for i in (1, 2))
-    if isinstance(test, IntervalTest):
-        return sprt.binomial(
-            n,
-            other,
-            ratio=test.ratio,
-            horizon=test.horizon,
-            alpha=test.alpha,
-            min_events=test.min_events,
-        )
-    value = backgrounds.named(test.background, test.event).value
-    return sprt.poisson(
-        n,
-        other * value * test.margin,
-        horizon=test.horizon,
-        alpha=test.split_alpha,
-        min_events=test.min_events,
-    )
 
 
 def rows_of(

@@ -11,17 +11,18 @@ from detectors.followup import background
 from detectors.followup.content import content, decode_content
 from detectors.followup.counted import scope_of
 from detectors.followup.course import decode_course
+from detectors.followup.runs import runs
 from schemas.vocabulary import Vocabulary
 from streams.agents import strata
 from streams.agents.check import Check
-from streams.agents.checkpoints import changes_between
 from streams.agents.cohort_evidence import CohortEvidence
-from streams.agents.cohort_protocol import CohortProtocol, additions, rows_of, runs
+from streams.agents.cohort_protocol import CohortProtocol, additions, rows_of
 from streams.agents.configuration import Configuration
 from streams.agents.courses import Courses
 from streams.agents.followed import COLUMNS, rates
 from streams.agents.signals import Signals
 from streams.store import tables
+from streams.store.changes import changes_between
 
 _COURSES = 500  # replayed at a time
 
@@ -79,7 +80,9 @@ def check_cohort_looks(connection: Connection, configuration: Configuration) -> 
     expected = {
         tuple(row.values())
         for part, given in additions(connection).items()
-        for row in rows_of(part, runs(plan.tests[part.test], given, known), given)
+        for row in rows_of(
+            part, runs(plan.tests[part.test], [one[1:] for one in given], known), given
+        )
     }
     held = {tuple(row)[:-1] for row in connection.execute(select(tables.cohort_runs))}
     figures = {"looks": len(days), "rows": len(rows), "additions": len(added), "runs": len(held)}

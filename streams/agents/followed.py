@@ -17,12 +17,13 @@ from detectors.scope import YEAR
 from schemas.envelope import Change
 from streams.agents import strata
 from streams.agents.book import Figures
-from streams.agents.checkpoints import DOUBLED, newest_changes
+from streams.agents.checkpoints import DOUBLED
 from streams.agents.cohort_evidence import CohortEvidence
 from streams.agents.configuration import Configuration
 from streams.agents.moment import Moment
 from streams.agents.signals import CASE_REVIEW, Pair, Signals
 from streams.store import tables
+from streams.store.changes import newest_changes
 from streams.store.scores import nullable
 from streams.store.writing import insert_tuples
 

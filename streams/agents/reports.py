@@ -11,7 +11,6 @@ from detectors.coding import base, content
 from detectors.dating import History
 from schemas.envelope import Change
 from streams.agents.book import Figures
-from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
 from streams.agents.confirming import Confirming
 from streams.agents.fits import fit
@@ -20,6 +19,7 @@ from streams.agents.review import Review
 from streams.agents.screening import Screening
 from streams.agents.signals import Signals
 from streams.store import tables
+from streams.store.changes import newest_changes
 from streams.store.fits import Fits, fits_at
 
 DATASETS = ("spontaneous", "solicited")

@@ -18,7 +18,6 @@ from detectors.looks import Looks
 from schemas.envelope import Change
 from schemas.vocabulary import Watchlist
 from streams.agents.check import Check
-from streams.agents.checkpoints import newest_changes
 from streams.agents.configuration import Configuration
 from streams.agents.course_verification import check_cohort_looks, check_courses, check_rates
 from streams.agents.fits import fit, live_scores
@@ -29,6 +28,7 @@ from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
 from streams.store import tables
+from streams.store.changes import newest_changes
 from streams.store.conservation import conservation, in_flight
 from streams.store.families import Opened, families, told_apart
 from streams.store.fits import Fits, fits_at

@@ -26,6 +26,7 @@ COMMANDS = {
     "backtest": "The day on which each rule first held for a pair.",
     "critical-value": "The value that a maxSPRT test has to exceed.",
     "simulate": "Simulated courses and reports, with planted harms, as a file.",
+    "report": "A signal report or a periodic one, and whether a given one is right.",
     "verify": "Conservation, and rebuild equals live.",
     "quarantine": "What was held back, and why; send it through again.",
     "key": "Keys of the registries that push.",

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from schemas.followup import FOLLOWUP
 from schemas.record import MAX_BYTES
 from schemas.report import Report
+from streams.gateway import openapi_signals
 from streams.gateway.limits import Limits
 from streams.gateway.receipts import DISPOSITIONS
 from streams.gateway.refusals import STATUS
@@ -50,12 +51,16 @@ def document(limits: Limits) -> dict[str, Any]:
             "/v1/reports": {"post": _push("Report", "Push reports")},
             "/v1/followups": {"post": _push("Followup", "Push follow-up records")},
             "/v1/receipts/{receipt_id}": {"get": _receipt()},
+            **openapi_signals.paths(),
             "/v1/openapi.json": {"get": _public("This document")},
             "/healthz": {"get": _public("The process runs")},
             "/readyz": {"get": _public("Log and store can be used", not_ready=True)},
         },
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "ketavigil_session"},
+            },
             "schemas": _schemas(),
         },
     }
@@ -164,6 +169,8 @@ def _schemas() -> dict[str, Any]:
         "Followup": followup,
         "Fault": _object(code=text, path=text, message=text),
         "Refusal": _object(code={"enum": sorted(STATUS)}, message=text),
+        "Refused": _object(code=text, message=text),
+        "Signal": openapi_signals.schema(),
         "Taken": _object(
             receipt_id={"type": ["string", "null"]},
             records={

@@ -71,8 +71,8 @@ def test_only_these_routes_are_open_without_key_or_session() -> None:
 
 def test_every_route_of_the_gateway_is_documented(app: Starlette, url: str) -> None:
     documented = set(document(Limits())["paths"])
-    served = {p for p in _patterns(app) if p.startswith("/v1/")} | {"/healthz", "/readyz"}
-    assert served == documented
+    patterns = {p.replace(":int}", "}") for p in _patterns(app) if p.startswith("/v1/")}
+    assert patterns | {"/healthz", "/readyz"} == documented
 
 
 def test_no_route_of_people_answers_a_stranger(app: Starlette, url: str) -> None:
@@ -91,7 +91,7 @@ def test_no_route_of_keys_answers_without_one(app: Starlette, url: str) -> None:
     ):
         assert httpx.request(method, url + path).status_code == 401
     assert httpx.get(f"{url}/v1/reports").json()["code"] == "method_not_allowed"
-    assert httpx.get(f"{url}/v1/signals").json()["code"] == "no_such_route"
+    assert httpx.get(f"{url}/v1/other").json()["code"] == "no_such_route"
 
 
 def test_a_pushed_report_is_in_the_log_of_the_deployment(settings: Settings, url: str) -> None:

@@ -1,0 +1,134 @@
+"""Whether a given report is the one that the store gives: every number recomputed, and compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from dashboards.reports import content, flat
+from dashboards.reports.formats import rendered
+from dashboards.reports.model import Report
+from dashboards.reports.moment import resolve
+from dashboards.reports.periodic import Periodic, periodic
+from dashboards.reports.setting import Setting
+from dashboards.reports.signal_report import signal_report
+from schemas.errors import InputError
+
+_SIGNAL = re.compile(r"signal-(\d{1,12})-at-(\d{1,18})", re.ASCII)
+_PERIOD = re.compile(r"period-(\d{4}-\d\d-\d\d)-to-(\d{4}-\d\d-\d\d)", re.ASCII)
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value of the file that is not the one of the store."""
+
+    path: str
+    given: str
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Which report it was, how many values were recomputed, and which differ."""
+
+    id: str
+    values: int
+    differences: tuple[Difference, ...]
+
+
+def check(
+    connection: Connection, form: str, data: bytes, setting: Setting, *, today: date
+) -> Checked:
+    """Compare a file (`form`: json, csv, html or pdf) with the report made again.
+
+    JSON and CSV by value, HTML by line, PDF as a whole: its numbers are named by its JSON. Which
+    report it is the file says twice; where it says two things, its hash decides.
+
+    Errors: `InputError` ("bad_report", and those of making a report).
+    """
+    given = values(form, data)
+    ids = _named(form, given, data)
+    if not ids:
+        raise InputError("bad_report", "the file does not say which report it is")
+    made: list[Report | Periodic] = []
+    error: InputError | None = None
+    for name in ids:
+        try:
+            made.append(again(connection, name, setting, today=today))
+        except InputError as found:
+            error = error or found
+    if not made:
+        raise error or InputError("bad_report", "the file does not say which report it is")
+    sealed = given.get("sha256", "").strip('"')
+    own = next((one for one in made if one.sha256 == sealed), made[0])
+    stored = values(form, rendered(own, form))
+    return Checked(own.id, len(stored), differences(given, stored))
+
+
+def differences(given: Mapping[str, str], stored: Mapping[str, str]) -> tuple[Difference, ...]:
+    """What is not the same in both, or stands in one alone.
+
+    >>> differences({"n": "3", "m": "1"}, {"n": "4", "m": "1"})
+    (Difference(path='n', given='3', stored='4'),)
+    """
+    return tuple(
+        Difference(key, given.get(key, ABSENT), stored.get(key, ABSENT))
+        for key in dict.fromkeys((*stored, *given))
+        if given.get(key) != stored.get(key)
+    )
+
+
+def again(connection: Connection, name: str, setting: Setting, *, today: date) -> Report | Periodic:
+    """The report of an id, made now; `InputError` where it cannot be."""
+    if (found := _SIGNAL.fullmatch(name)) is not None:
+        as_of = resolve(connection, found[2], today=today)
+        return signal_report(connection, int(found[1]), as_of, setting)
+    if (found := _PERIOD.fullmatch(name)) is not None:
+        try:
+            first, last = (date.fromisoformat(day) for day in found.groups())
+        except ValueError:
+            raise InputError("bad_report", f"{name} is no report: its days are none") from None
+        return periodic(connection, first, last, setting, today=today)
+    raise InputError("bad_report", f"{name!r} is not the id of a report")
+
+
+def values(form: str, data: bytes) -> dict[str, str]:
+    """What is compared, by the path (or the line) at which it stands."""
+    if form == "json":
+        return {path: _text(value) for path, value in content.leaves(content.read(data))}
+    if form == "csv":
+        return flat.read(data)
+    if form == "html":
+        lines = data.decode("utf-8", "replace").splitlines()
+        return {f"line {i}": line for i, line in enumerate(lines, 1)}
+    return {"the whole file": f"{len(data)} bytes, {content.hash_of(data)}"}
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _named(form: str, given: Mapping[str, str], data: bytes) -> list[str]:
+    """The ids that a file may be of, in the order in which they are believed."""
+    if form in ("json", "csv"):
+        bare = {path: value.strip('"') for path, value in given.items()}
+        number, position = bare.get("subject.number"), bare.get("origin.position")
+        stated = [f"signal-{number}-at-{position}", bare.get("id", "")]
+        stated.append(f"period-{bare.get('first_day')}-to-{bare.get('last_day')}")
+        return _ids(stated)
+    # the first: what stands further down may be the text of a record
+    text = data.decode("utf-8", "replace")
+    found = re.search(f"{_SIGNAL.pattern}|{_PERIOD.pattern}", text, re.ASCII)
+    return [found[0]] if found else []
+
+
+def _ids(names: Iterable[str]) -> list[str]:
+    known = (name for name in names if _SIGNAL.fullmatch(name) or _PERIOD.fullmatch(name))
+    return list(dict.fromkeys(known))

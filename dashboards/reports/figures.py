@@ -1,0 +1,294 @@
+"""The figures of a report as plain data: counts, statistics, evidence over time, rates.
+
+Counts are numbers of cases unless something else is said. What cannot be computed is null.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base: immutable, fields by name, fields that are not known refused."""
+
+
+class Condition(Struct, frozen=True):
+    """`column op value`."""
+
+    column: str
+    op: str
+    value: float
+
+
+class Rule(Struct, frozen=True):
+    """A rule, whether it holds, and since when.
+
+    `first_*`: where this system first said so, None where it never did; `data_date`: the day by the
+    data's own dates at whose end it first held, `data_n` the count on it.
+    """
+
+    name: str
+    kind: str
+    title: str
+    source: str
+    conditions: tuple[Condition, ...]
+    holds: bool
+    n: int
+    first_position: int | None
+    first_at: str | None
+    first_n: int | None
+    data_date: str | None
+    data_n: int | None
+
+
+class Cells(Struct, frozen=True):
+    """The 2x2 table: product and event, product alone, event alone, neither; and its margins."""
+
+    a: int
+    b: int
+    c: int
+    d: int
+    n_product: int
+    n_event: int
+    n_total: int
+
+
+class Statistic(Struct, frozen=True):
+    """A statistic with its limits of coverage `level`, and how it follows from the counts."""
+
+    name: str
+    title: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    level: float | None
+    steps: tuple[str, ...]
+
+
+class Prior(Struct, frozen=True):
+    """The prior of EBGM and the checkpoint at which it was fitted."""
+
+    position: int
+    pairs: int
+    alpha1: float
+    beta1: float
+    alpha2: float
+    beta2: float
+    p: float
+
+
+class Pair(Struct, frozen=True):
+    """The pair in one dataset of reports; datasets are never added together."""
+
+    dataset: str
+    cells: Cells
+    statistics: tuple[Statistic, ...]
+    prior: Prior | None
+
+
+class Part(Struct, frozen=True):
+    """The pair against one set of comparators, in one part of the population.
+
+    `dominant`: without the reports of the product's commonest other event.
+    """
+
+    comparator: str
+    subgroup: str
+    without: str
+    n: int
+    n_product: int
+    n_event: int
+    n_total: int
+    prr: float | None
+    prr_lower: float | None
+    prr_upper: float | None
+    ic: float | None
+    ic025: float | None
+    ic975: float | None
+
+
+class Relative(Struct, frozen=True):
+    """The ROR in a part of the population over that in the rest, with limits."""
+
+    part: str
+    inside: Cells
+    outside: Cells
+    ratio: float | None
+    lower: float | None
+    upper: float | None
+
+
+class Masker(Struct, frozen=True):
+    """A product (or an own event) whose reports hide the pair, and the PRR without them."""
+
+    name: str
+    n: int
+    ratio: float | None
+    prr: float | None
+
+
+class Masking(Struct, frozen=True):
+    """The pair's PRR as it is and without the products that hide it; own events that compete."""
+
+    before: float | None
+    after: float | None
+    n_event: int
+    n_total: int
+    removed: tuple[str, ...]
+    products: tuple[Masker, ...]
+    events: tuple[Masker, ...]
+
+
+class Onset(Struct, frozen=True):
+    """Days from the product's start to the onset, and the Weibull fit to them."""
+
+    n: int
+    left_out: int
+    minimum: int | None
+    median: float | None
+    maximum: int | None
+    days: tuple[int, ...]
+    shape: float | None
+    shape_lower: float | None
+    shape_upper: float | None
+    scale: float | None
+    scale_lower: float | None
+    scale_upper: float | None
+    reading: str
+
+
+class Look(Struct, frozen=True):
+    """A closed look in which the product was reported: the day's counts, the evidence after it."""
+
+    day: str
+    position: int
+    n: int
+    n_product: int
+    n_comparator: int
+    n_comparators: int
+    log_e: float
+    log_e_sup: float
+
+
+class Confirmation(Struct, frozen=True):
+    """The look at which the family's list took the pair in.
+
+    `asked`: the log e that the list asked of it as one of `among`. `corrected_log_e`: the same
+    process on the newest versions, which has no error rate.
+    """
+
+    day: str
+    position: int
+    n: int
+    log_e: float
+    asked: float
+    among: int
+    corrected_log_e: float
+    corrected_n: int
+    suspended: bool
+
+
+class Sequence(Struct, frozen=True):
+    """Sequential evidence for the pair in one family that was fixed beforehand."""
+
+    family: str
+    dataset: str
+    fixed_on: str
+    products: int
+    events: int
+    size: int
+    alpha: float
+    margin: float
+    asked_alone: float
+    looks: int
+    log_e: float
+    log_e_sup: float
+    reported: tuple[Look, ...]
+    confirmation: Confirmation | None
+
+
+class Rate(Struct, frozen=True):
+    """First events over person-time, per 100 patient-years; sessions with the event, in %."""
+
+    product: str
+    axis: str
+    stratum: str
+    n: int
+    person_days: int
+    patient_years: float
+    courses: int
+    rate: float | None
+    rate_lower: float | None
+    rate_upper: float | None
+    sessions: int
+    sessions_with: int
+    share: float | None
+    share_lower: float | None
+    share_upper: float | None
+
+
+class Against(Struct, frozen=True):
+    """The cohort's rate over that of a background or of the cohort's other products."""
+
+    reference: str
+    source: str
+    n: float
+    time: float
+    n_reference: float
+    time_reference: float
+    unit: str
+    ratio: float | None
+    lower: float | None
+    upper: float | None
+
+
+class CohortLook(Struct, frozen=True):
+    """A closed look of the cohort: events and time entered by then on both sides."""
+
+    test: str
+    day: str
+    position: int
+    n: float
+    time: float
+    n_other: float
+    time_other: float
+    log_e: float
+    log_e_sup: float
+
+
+class Run(Struct, frozen=True):
+    """A run of a test with a horizon (maxSPRT) of the protocol, as its closed looks have it.
+
+    `against`: the background and margin, or the windows; `alpha` of this run.
+    """
+
+    test: str
+    product: str
+    number: int
+    against: str
+    alpha: float
+    min_events: int
+    first_day: str
+    last_day: str
+    state: str
+    n: float
+    expected: float
+    horizon: float
+    llr: float
+    critical_value: float | None
+    reason: str
+
+
+class Cohort(Struct, frozen=True):
+    """What the patient courses say of the pair, counted up to `through`."""
+
+    through: str
+    lag_days: int
+    courses: int
+    rates: tuple[Rate, ...]
+    against: tuple[Against, ...]
+    steps: tuple[str, ...]
+    looks: int
+    family: int
+    evidence: tuple[CohortLook, ...]
+    runs: tuple[Run, ...]

@@ -1,0 +1,233 @@
+"""What a signal report says, as plain data: JSON in and out, no text of a page and no clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.reports.figures import (
+    Cohort,
+    Masking,
+    Onset,
+    Pair,
+    Part,
+    Relative,
+    Rule,
+    Sequence,
+    Struct,
+)
+
+
+class Origin(Struct, frozen=True):
+    """Which program made it, of which moment of the store.
+
+    `data_lock_point` is the system time of `position` (UTC); `sequence` the newest entry of the
+    signals' history by then. `configuration` is the hash of rules, vocabulary, watchlist, lists and
+    family that it was made with, `configuration_then` that of the newest checkpoint by then.
+    """
+
+    program: str
+    program_version: str
+    position: int
+    data_lock_point: str
+    sequence: int
+    changes: int
+    checkpoint: int | None
+    checkpoints: int
+    configuration: str
+    configuration_then: str
+
+
+class Label(Struct, frozen=True):
+    """A product label of the deployment's table, and whether it lists the event."""
+
+    title: str
+    date: str
+    routes: tuple[str, ...]
+    source: str
+    lists: tuple[str, ...]
+
+
+class Other(Struct, frozen=True):
+    """Another signal of the same pair that had been raised by then."""
+
+    number: int
+    kind: str
+    dataset: str
+    raised_at: str
+
+
+class Subject(Struct, frozen=True):
+    """The signal: what was raised, when, and why it stands where it does."""
+
+    number: int
+    kind: str
+    dataset: str
+    product: str
+    event: str
+    terms: tuple[str, ...]
+    priority: str
+    state: str
+    raised_position: int
+    raised_at: str
+    labels: tuple[Label, ...]
+    others: tuple[Other, ...]
+
+
+class Line(Struct, frozen=True):
+    """One case of the line listing, as its newest version said; no pseudonym, no narrative."""
+
+    sender: str
+    report_id: str
+    version: int | None
+    received_at: str
+    report_type: str
+    country: str
+    reporter: str
+    age_years: float | None
+    sex: str
+    role: str
+    dose_mg: float | None
+    route: str
+    setting: str
+    phase: str
+    started_at: str
+    onset_at: str
+    latency_days: int | None
+    terms: tuple[str, ...]
+    serious: bool
+    seriousness: tuple[str, ...]
+    outcome: str
+    dechallenge: str
+    rechallenge: str
+    other_suspects: tuple[str, ...]
+    concomitants: tuple[str, ...]
+
+
+class Count(Struct, frozen=True):
+    """A value with how many cases have it: of the pair, of the product without the event, and of
+    all others of the dataset."""
+
+    value: str
+    pair: int
+    product: int
+    others: int
+
+
+class Tabulation(Struct, frozen=True):
+    """Cases by one characteristic; `several`: a case may stand in more than one row."""
+
+    name: str
+    title: str
+    several: bool
+    rows: tuple[Count, ...]
+
+
+class Features(Struct, frozen=True):
+    """Cases of the pair that weigh in an assessment, by what they say of themselves."""
+
+    cases: int
+    serious: int
+    fatal: int
+    professional: int
+    positive_dechallenge: int
+    positive_rechallenge: int
+    with_time_to_onset: int
+    single_suspect: int
+    senders: int
+    largest_sender: int
+
+
+class Stated(Struct, frozen=True):
+    """In how many cases of the pair a field was stated."""
+
+    field: str
+    n: int
+    of: int
+
+
+class Quality(Struct, frozen=True):
+    """What the data of the pair lack, and the way of the reports into the analysis."""
+
+    received: int
+    accepted: int
+    not_counted: int
+    superseded: int
+    cases: int
+    nullified: int
+    active: int
+    in_dataset: int
+    with_product: int
+    with_event: int
+    with_pair: int
+    conflicts: int
+    unmatched_products: int
+    unmatched_events: int
+    stated: tuple[Stated, ...]
+
+
+class Entry(Struct, frozen=True):
+    """Something that happened to the signal, by the system."""
+
+    number: int
+    position: int
+    at: str
+    what: str
+    detail: dict[str, Any]
+
+
+class Move(Struct, frozen=True):
+    """Something that a person did: who, when, what, and why."""
+
+    at: str
+    who: str
+    what: str
+    note: str
+
+
+class Method(Struct, frozen=True):
+    """A statistic as computed: its columns and parameters."""
+
+    name: str
+    columns: tuple[str, ...]
+    parameters: dict[str, Any]
+
+
+class Methods(Struct, frozen=True):
+    """How it was looked for: data, cleaning, filters, comparators, statistics with parameters."""
+
+    datasets: tuple[str, ...]
+    source: tuple[str, ...]
+    cleaning: tuple[str, ...]
+    filters: tuple[str, ...]
+    comparators: tuple[str, ...]
+    statistics: tuple[Method, ...]
+    vocabulary: str
+    newest_receipt: str
+    oldest_receipt: str
+
+
+class Report(Struct, frozen=True):
+    """One signal report. `sha256` is over its content without that field (see `content`)."""
+
+    schema: int
+    id: str
+    title: str
+    origin: Origin
+    subject: Subject
+    features: Features
+    methods: Methods
+    pairs: tuple[Pair, ...]
+    rules: tuple[Rule, ...]
+    sequential: tuple[Sequence, ...]
+    parts: tuple[Part, ...]
+    relative: tuple[Relative, ...]
+    masking: Masking | None
+    onset: Onset
+    cohort: Cohort | None
+    tabulations: tuple[Tabulation, ...]
+    cases: tuple[Line, ...]
+    quality: Quality
+    limitations: tuple[str, ...]
+    history: tuple[Entry, ...]
+    moves: tuple[Move, ...]
+    sha256: str

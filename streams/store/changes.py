@@ -1,0 +1,41 @@
+"""The changes as the store keeps them: folded up to a position they are what counted there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, func, select
+
+from schemas.envelope import Change, decode_change
+from streams.store import tables
+
+
+def newest_changes(
+    connection: Connection, up_to: int | None = None, kind: str = "case"
+) -> Iterable[Change]:
+    """The newest change of every case (or course), as of a position (inclusive) or now."""
+    table = tables.changes
+    fold = select(table.c.case_id, func.max(table.c.revision).label("revision")).where(
+        table.c.kind == kind
+    )
+    if up_to is not None:
+        fold = fold.where(table.c.position <= up_to)
+    newest = fold.group_by(table.c.case_id).subquery()
+    same = and_(table.c.case_id == newest.c.case_id, table.c.revision == newest.c.revision)
+    query = select(table.c.body).join(newest, same).where(table.c.kind == kind)
+    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+        yield decode_change(body)
+
+
+def changes_between(
+    connection: Connection, after: int, up_to: int, kind: str = "course"
+) -> Iterable[Change]:
+    """The changes behind one position up to another (inclusive), in their order."""
+    table = tables.changes
+    query = (
+        select(table.c.body)
+        .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
+        .order_by(table.c.position, table.c.place)
+    )
+    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+        yield decode_change(body)

@@ -185,6 +185,10 @@ class Monitoring:
         found = self.query(f'ALERTS{{alertname="{name}",alertstate="firing"}}')
         return [one["metric"] for one in found]
 
+    def quiet(self, name: str) -> bool:
+        """Whether no alert of a name fires now."""
+        return not self.firing(name)
+
     def told(self, receiver: str, name: str, status: str = "firing", after: int = 0) -> bool:
         """Whether a receiver was told more than so many times."""
         return len(self.receiver.alerts(receiver, name, status)) > after

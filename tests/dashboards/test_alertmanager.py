@@ -67,6 +67,14 @@ def test_a_cause_silences_what_follows_and_never_a_signal() -> None:
         assert not set(silenced) & {"SignalRaised", "EvidenceRisingFast", "ConservationBroken"}
 
 
+def test_no_officer_is_told_that_something_is_over() -> None:
+    """A Prometheus that dies would have Alertmanager say so of everything."""
+    for receiver in EXAMPLE["receivers"]:
+        for kind in ("slack_configs", "email_configs", "webhook_configs"):
+            for one in receiver.get(kind, ()):
+                assert one["send_resolved"] is receiver["name"].startswith("operator")
+
+
 def data(summaries: list[str], status: str = "firing", **labels: str) -> dict[str, Any]:
     """What Alertmanager gives to a template."""
     common = {"alertname": "SignalRaised", "severity": "page"} | labels

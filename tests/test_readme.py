@@ -92,13 +92,13 @@ def test_a_wrong_record_is_told_and_held(outputs: list[str]) -> None:
 
 
 def test_the_sample_is_imported_and_verified(outputs: list[str]) -> None:
-    assert re.search(r"^received\s+105$", outputs[5], re.MULTILINE)
-    assert re.search(r"^counted\s+105$", outputs[5], re.MULTILINE)
-    assert "0 differences" in outputs[6]
+    assert re.search(r"^received\s+105$", outputs[6], re.MULTILINE)
+    assert re.search(r"^counted\s+105$", outputs[6], re.MULTILINE)
+    assert "0 differences" in outputs[7]
 
 
 def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
-    row, rules = outputs[7].strip().splitlines()
+    row, rules = outputs[8].strip().splitlines()
     # by hand: a = 4, b = 20, c = 1, d = 80: PRR = (4/24) / (1/81)
     values = row.split(",")
     assert values[:7] == ["ketamine", "Cystitis", "4", "24", "5", "105", values[6]]
@@ -112,7 +112,7 @@ def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
 
 
 def test_a_report_is_written_and_checks_out(outputs: list[str]) -> None:
-    *written, checked = outputs[10].split("\n")[:-1]
+    *written, checked = outputs[11].split("\n")[:-1]
     assert [line.rsplit(".", 1)[1] for line in written] == ["html", "pdf", "json", "csv"]
     assert all(line.startswith("reports/signal-1-at-") for line in written)
     assert re.fullmatch(r"signal-1-at-\d+: \d+ values compared, 0 differ", checked)

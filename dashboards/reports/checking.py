@@ -20,7 +20,7 @@ from dashboards.reports.setting import Setting
 from dashboards.reports.signal_report import signal_report
 from schemas.errors import InputError
 
-_SIGNAL = re.compile(r"signal-(\d{1,12})-at-(\d{1,18})", re.ASCII)
+_SIGNAL = re.compile(r"signal-(\d{1,12})-at-(\d{1,18}(?:\.\d{1,18})?)", re.ASCII)
 _PERIOD = re.compile(r"period-(\d{4}-\d\d-\d\d)-to-(\d{4}-\d\d-\d\d)", re.ASCII)
 ABSENT = "(absent)"
 
@@ -119,8 +119,10 @@ def _named(form: str, given: Mapping[str, str], data: bytes) -> list[str]:
     """The ids that a file may be of, in the order in which they are believed."""
     if form in ("json", "csv"):
         bare = {path: value.strip('"') for path, value in given.items()}
-        number, position = bare.get("subject.number"), bare.get("origin.position")
-        stated = [f"signal-{number}-at-{position}", bare.get("id", "")]
+        number, position, trail = (
+            bare.get(name) for name in ("subject.number", "origin.position", "origin.trail")
+        )
+        stated = [f"signal-{number}-at-{position}.{trail}", bare.get("id", "")]
         stated.append(f"period-{bare.get('first_day')}-to-{bare.get('last_day')}")
         return _ids(stated)
     # the first: what stands further down may be the text of a record

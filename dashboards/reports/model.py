@@ -21,8 +21,9 @@ class Origin(Struct, frozen=True):
     """Which program made it, of which moment of the store.
 
     `data_lock_point` is the system time of `position` (UTC); `sequence` the newest entry of the
-    signals' history by then. `configuration` is the hash of rules, vocabulary, watchlist, lists and
-    family that it was made with, `configuration_then` that of the newest checkpoint by then.
+    signals' history by then, `trail` of the acts of people. `configuration` is the hash of rules,
+    vocabulary, watchlist, lists and family that it was made with, `configuration_then` that of the
+    newest checkpoint by then.
     """
 
     program: str
@@ -30,6 +31,7 @@ class Origin(Struct, frozen=True):
     position: int
     data_lock_point: str
     sequence: int
+    trail: int
     changes: int
     checkpoint: int | None
     checkpoints: int
@@ -176,11 +178,18 @@ class Entry(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """Something that a person did: who, when, what, and why."""
+    """Something that a person did: who, when, what, and why.
 
+    `entry` is that of the audit trail; `before` and `after` are states, the same
+    where none changed.
+    """
+
+    entry: int
     at: str
     who: str
     what: str
+    before: str
+    after: str
     note: str
 
 

@@ -19,6 +19,7 @@ def origin(as_of: AsOf, setting: Setting) -> Origin:
         position=as_of.position,
         data_lock_point=utc(as_of.at),
         sequence=as_of.sequence,
+        trail=as_of.trail,
         changes=as_of.changes,
         checkpoint=as_of.checkpoint,
         checkpoints=as_of.checkpoints,

@@ -134,7 +134,7 @@ def periodic(
         raise InputError("bad_interval", f"{first} is after {last}")
     if last >= today:
         raise InputError("day_not_over", f"{last} is not over (UTC), so that more may come")
-    end = moment.at_position(connection, moment.last_position(connection, last))
+    end = moment.at_end_of(connection, last)
     return _periodic(connection, (first, last), _before(connection, first), end, setting)
 
 
@@ -213,7 +213,7 @@ def _signals(
     ):
         reasons.setdefault(row.signal_id, []).append(row.rule)
     for row in rows:
-        moved = trail.moves(connection, row.id, end.position)
+        moved = trail.moves(connection, row.id, end.trail)
         state, closed = trail.state(moved), trail.closed(moved)
         if closed and closed[:10] < days[0].isoformat():
             continue

@@ -20,7 +20,7 @@ from dashboards.reports.document import (
     table,
     words,
 )
-from dashboards.reports.model import Report
+from dashboards.reports.model import Move, Report
 
 KINDS = {
     "screening": "screening",
@@ -217,14 +217,26 @@ def _signal(report: Report) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
+def _done(move: Move) -> str:
+    """What was done, and the state it led to where that is another one."""
+    changed = move.before != move.after
+    return words(move.what) + (f": {words(move.before)} to {words(move.after)}" if changed else "")
+
+
 def _history(report: Report) -> tuple[Block, ...]:
     moves: Block = (
         Text("Nobody has assessed this signal: no move, note or signature is on record.")
         if not report.moves
         else table(
             "What people did",
-            (column("When", 1.5), column("Who"), column("What"), column("Why", 3)),
-            ((when(m.at), m.who, words(m.what), m.note) for m in report.moves),
+            (
+                numbers("Entry", 0.7),
+                column("When", 1.5),
+                column("Who"),
+                column("What", 1.6),
+                column("Why", 3),
+            ),
+            ((str(m.entry), when(m.at), m.who, _done(m), m.note) for m in report.moves),
         )
     )
     said = table(

@@ -57,11 +57,11 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
     population = Population(found, dataset, survey, names)
     evidence = sequential.sequences(connection, as_of, found, of)
     quality = _quality(connection, found, listed, lines, (dataset, product, event))
-    moved = trail.moves(connection, number, as_of.position)
+    moved = trail.moves(connection, number, as_of.trail)
     hashes = (setting.digest, as_of.configuration)
     report = Report(
         schema=SCHEMA,
-        id=f"signal-{number}-at-{as_of.position}",
+        id=f"signal-{number}-at-{as_of.name}",
         title=f"Signal report: {product} with {event}",
         origin=origin(as_of, setting),
         subject=Subject(

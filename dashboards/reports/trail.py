@@ -1,36 +1,48 @@
-"""What people did to a signal. Nobody can do anything yet: the workflow fills `moves` in."""
+"""What people did to a signal, from the acts of its workflow."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dashboards.reports.model import Move
+from dashboards.reports.moment import utc
+from streams.store import tables
+from streams.store.workflow import ENDED
 
 FIRST = "new"
-CLOSED = ("refuted", "closed")
 
 
-def moves(connection: Connection, number: int, position: int) -> tuple[Move, ...]:
-    """Moves, notes and signatures of a signal by a position, the oldest first."""
-    return ()
+def moves(connection: Connection, number: int, entry: int) -> tuple[Move, ...]:
+    """What was done to a signal up to an entry of the audit trail, the oldest first."""
+    table = tables.acts
+    rows = connection.execute(
+        select(table).where(table.c.signal_id == number, table.c.id <= entry).order_by(table.c.id)
+    )
+    return tuple(
+        Move(row.id, utc(row.at), row.who, row.what, row.from_state, row.to_state, row.note)
+        for row in rows
+    )
 
 
 def state(moved: tuple[Move, ...]) -> str:
     """The state that the last move led to."""
-    return moved[-1].what if moved else FIRST
+    return moved[-1].after if moved else FIRST
 
 
 def closed(moved: tuple[Move, ...]) -> str:
-    """When the last move closed it; empty while it is open.
+    """When a move closed it; empty while it is open.
 
-    >>> closed((Move(at="2026-07-03T10:00:00Z", who="A", what="refuted", note="known"),))
+    >>> ended = Move(7, "2026-07-03T10:00:00Z", "Ann", "moved", "validated", "closed", "known")
+    >>> closed((ended, Move(8, "2026-07-04T10:00:00Z", "Ann", "noted", "closed", "closed", "so")))
     '2026-07-03T10:00:00Z'
     >>> closed(())
     ''
     """
-    return moved[-1].at if moved and moved[-1].what in CLOSED else ""
+    if not moved or moved[-1].after not in ENDED:
+        return ""
+    return next(one.at for one in reversed(moved) if one.before != one.after)
 
 
 def action(moved: tuple[Move, ...]) -> str:
     """What was decided, and why: the note of the last move."""
-    return moved[-1].note if moved else ""
+    return next((one.note for one in reversed(moved) if one.before != one.after), "")

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from dashboards.reports.model import Report
 from dashboards.reports.moment import resolve
@@ -121,6 +121,26 @@ class Told:
                     )
                 ).scalar_one()
             )
+
+    def act(
+        self, entry: int, number: int, at: datetime, *, to: str, note: str, before: str = "new"
+    ) -> None:
+        """What a person did, as entry of the audit trail; the state before and after it."""
+        row = {
+            "id": entry,
+            "signal_id": number,
+            "revision": entry,
+            "at": at.timestamp(),
+            "position": self.position,
+            "who": "A. Officer",
+            "what": "noted" if to == before else "moved",
+            "from_state": before,
+            "to_state": to,
+            "note": note,
+            "detail": "{}",
+        }
+        with self.filled.store.write() as connection:
+            connection.execute(insert(tables.acts), [row])
 
     def again(self, number: int, body: Record, taken: datetime) -> int:
         """A record of the quarantine is sent through once more, and accepted now."""

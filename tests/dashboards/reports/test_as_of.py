@@ -146,10 +146,45 @@ def test_the_same_report_has_the_same_bytes_and_its_hash_is_over_its_content(sto
     assert content["id"] == f"signal-{store.signal()}-at-{store.position}"
 
 
+def test_what_people_did_is_in_by_its_entry_of_the_trail(store: Told) -> None:
+    begin(store)
+    number, position = store.signal(), store.position
+    plain = as_json(store.made())
+    store.act(3, number, store.at + timedelta(hours=1), to="under_validation", note="looks odd")
+    store.act(
+        4,
+        number,
+        store.at + timedelta(hours=2),
+        before="under_validation",
+        to="refuted",
+        note="known",
+    )
+    store.at += timedelta(days=1)
+    found = {
+        as_of: store.made(as_of) for as_of in (None, str(position), f"{position}.3", "2026-03-02")
+    }
+    said = {as_of: (one.id, one.subject.state, len(one.moves)) for as_of, one in found.items()}
+    of = f"signal-{number}-at-{position}"
+    assert said == {
+        None: (f"{of}.4", "refuted", 2),
+        # as it stood when the position had just been applied: to the byte what was made then
+        str(position): (of, "new", 0),
+        f"{position}.3": (f"{of}.3", "under_validation", 1),
+        "2026-03-02": (f"{of}.4", "refuted", 2),
+    }
+    assert as_json(found[str(position)]) == plain
+    assert [(m.entry, m.who, m.before, m.after, m.note) for m in found[None].moves] == [
+        (3, "A. Officer", "new", "under_validation", "looks odd"),
+        (4, "A. Officer", "under_validation", "refuted", "known"),
+    ]
+    assert found[None].origin.trail == 4
+
+
 @pytest.mark.parametrize(
     ("as_of", "code"),
     [
         ("999", "position_ahead"),
+        ("1.99", "position_ahead"),
         ("soon", "bad_as_of"),
         ("2026-13-01", "bad_as_of"),
         ("2026-03-02", "day_not_over"),

@@ -6,17 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from dashboards.reports import trail
 from dashboards.reports.checking import check
 from dashboards.reports.document import Table
 from dashboards.reports.formats import rendered
-from dashboards.reports.model import Move
 from dashboards.reports.periodic import Periodic, periodic
 from dashboards.reports.periodic_document import MOST, document
 from schemas.errors import InputError
@@ -66,16 +64,13 @@ def test_signals_are_new_in_their_interval_and_ongoing_after_it(store: Told) -> 
 
 
 def test_a_signal_that_a_person_closed_is_closed_in_its_interval_and_gone_after(
-    store: Told, monkeypatch: pytest.MonkeyPatch
+    store: Told,
 ) -> None:
     number = store.signal()
-    move = Move(at="2026-03-03T15:00:00Z", who="A. Officer", what="closed", note="in the label")
-
-    def moves(connection: object, of: int, position: int) -> tuple[Move, ...]:
-        # it was done after the last change of the 2nd
-        return (move,) if of == number and position > 1 else ()
-
-    monkeypatch.setattr(trail, "moves", moves)
+    # after the last change of the day
+    store.act(7, number, datetime(2026, 3, 3, 23, 59, tzinfo=UTC), to="closed", note="in the label")
+    (open_,) = (s for s in made(store, "2026-03-02", "2026-03-02").signals if s.number == number)
+    assert (open_.status, open_.state) == ("new", "new")
     (held,) = (s for s in made(store, "2026-03-03", "2026-03-03").signals if s.number == number)
     assert (held.status, held.state, held.action) == ("closed", "closed", "in the label")
     after = made(store, "2026-03-04", "2026-03-04")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from schemas.envelope import decode_changes, decode_envelope
+from schemas.envelope import decode_changes, records_in
 from schemas.record import STREAMS
 from streams.log.base import Log
 from streams.settings import CHANGES, CONSUMERS, DETECT
@@ -88,9 +88,6 @@ def in_flight(behind: list[Behind]) -> dict[str, int]:
 
 
 def _count(topic: str, value: bytes | None) -> tuple[int, int]:
-    if value is None:
-        return 0, 0
     if topic == CHANGES:
-        return len(decode_changes(value).changes), 0
-    records = decode_envelope(value).records
-    return len(records), sum(record.replay_of is None for record in records)
+        return len(decode_changes(value).changes) if value is not None else 0, 0
+    return records_in(value)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -66,7 +66,10 @@ class Deployment:
         """Start `web` or `worker`; `ready` waits for it."""
         if name == "worker":
             (self.data / "worker.ready").unlink(missing_ok=True)
-        arguments = ["web", "--port", str(self.port)] if name == "web" else [name]
+        self.launch(name, ["web", "--port", str(self.port)] if name == "web" else [name])
+
+    def launch(self, name: str, arguments: list[str]) -> None:
+        """Start a command as the process of a name."""
         self.processes[name] = subprocess.Popen(
             self.command(*arguments),
             env=self.environment,
@@ -120,7 +123,7 @@ class Deployment:
         for name in list(self.processes):
             self.kill(name, signal.SIGTERM)
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,8 +1,13 @@
-"""The detect agent: changed cases from the log into scores and signals."""
+"""The detect agent: changed cases from the log into scores and signals.
+
+One is active, the one to which `changes` is assigned; others stand by, without a detector. A new
+one is made from the store at each assignment, since the last may have been another worker's.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from schemas.envelope import decode_changes
@@ -17,10 +22,28 @@ MESSAGES = 8
 WITHIN = 0.005  # seconds
 
 
-def register(app: Any, detector: Detector, reader: Reader, store: Store, log: Log) -> None:
+class Active:
+    """The detector of this worker, where it is the one that is active."""
+
+    def __init__(self, make: Callable[[], Detector]) -> None:
+        self._make = make
+        self.detector: Detector | None = None
+
+    def begin(self) -> Detector:
+        """Make it from the store as it is now."""
+        self.detector = None
+        self.detector = self._make()
+        return self.detector
+
+    def end(self) -> None:
+        """Let go of it."""
+        self.detector = None
+
+
+def register(app: Any, active: Active, reader: Reader, store: Store, log: Log) -> None:
     """Let the app apply changes and publish signals."""
 
-    def work(batch: list[tuple[int, bytes]]) -> None:
+    def work(detector: Detector, batch: list[tuple[int, bytes]]) -> None:
         detector.apply([(offset, decode_changes(value)) for offset, value in batch])
         drain(store, log, [OWNER])
         reader.trim(log)
@@ -30,6 +53,6 @@ def register(app: Any, detector: Detector, reader: Reader, store: Store, log: Lo
     @app.agent(topic, name="detect")  # type: ignore[untyped-decorator]
     async def detect(stream: Any) -> None:
         async for events in stream.take_events(MESSAGES, within=WITHIN):
-            batch = [(offset, value) for _, offset, value in reader.fresh(events)]
-            if batch:
-                await asyncio.to_thread(work, batch)
+            batch = [(message.offset, message.value) for message in reader.fresh(events)]
+            if batch and active.detector is not None:
+                await asyncio.to_thread(work, active.detector, batch)

@@ -21,7 +21,7 @@ from streams.agents.reports import Reports
 from streams.agents.signals import Signals
 from streams.settings import CHANGES, DETECT
 from streams.store import tables
-from streams.store.store import Store, move_position
+from streams.store.store import LostPartition, Store, move_position, stored_positions
 from streams.store.writing import insert_tuples, upsert
 
 _CHANGE_COLUMNS = ("position", "place", "kind", "case_id", "revision", "body", "applied_at")
@@ -45,6 +45,7 @@ class Detector:
         """Rebuild the books and what is raised from the store."""
         self._begun = False
         with self._store.read() as connection:
+            self._position = stored_positions(connection, DETECT).get((CHANGES, 0), 0)
             self._signals.load(connection)
             self._checkpoints.load(connection)
             for book in self._books:
@@ -60,6 +61,11 @@ class Detector:
         After an error the detector must be made anew: its counts may be ahead of the store.
         """
         first, last = batch[0][0], batch[-1][0]
+        if first != self._position:
+            # the store has gone on without these books: another detector was active meanwhile
+            raise LostPartition(
+                "lost_partition", f"the books stand at {self._position} of changes, not at {first}"
+            )
         with self._store.write() as connection:
             moved = {(CHANGES, 0): (first, last + 1)}
             move_position(connection, DETECT, self._log_id, moved)
@@ -92,6 +98,7 @@ class Detector:
             insert_tuples(connection, tables.changes, _CHANGE_COLUMNS, rows)
             record_freshness(connection, [time.time() - moment for moment in taken])
             upsert(connection, tables.meters, [{"name": "detect", "body": json.dumps({"at": at})}])
+        self._position = last + 1
 
     def _checkpoint(self, moment: Moment, reason: str) -> None:
         began = time.monotonic()

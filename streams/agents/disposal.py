@@ -27,6 +27,7 @@ from streams.agents.quality import count_unmatched, held_row, write_quality
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
+from streams.store.retrying import retried
 from streams.store.store import Store, allocate, move_position
 from streams.store.writing import insert_rows
 
@@ -49,13 +50,26 @@ class Disposal:
         The batch holds whole envelopes, those of one partition in order without a gap. Raises
         `LostPartition` where another worker has moved the position; nothing is written then.
         """
-        items = [
-            Item(taken, place, entry)
-            for taken in batch
-            for place, entry in enumerate(taken.envelope.records)
-        ]
+        items = _items(batch)
         self._read(items)
         quality = self._check(items)
+        retried(lambda: self._commit(batch, items, quality))
+
+    def hold(self, taken: Taken) -> None:
+        """Put every record of an envelope that cannot be disposed of into quarantine.
+
+        What was held before, and is sent again, stays held.
+        """
+        items = _items([taken])
+        for item in items:
+            item.stage = "worker"
+            item.faults = (Fault("not_processed", "", "this program failed on its envelope"),)
+        fresh = [item for item in items if item.entry.replay_of is None]
+        retried(lambda: self._commit([taken], fresh, QualityResult({}, [], set())))
+
+    def _commit(
+        self, batch: Sequence[Taken], items: Sequence[Item], quality: QualityResult
+    ) -> None:
         moves: dict[tuple[str, int], tuple[int, int]] = {}
         for taken in batch:
             at = (self.stream, taken.partition)
@@ -121,8 +135,8 @@ class Disposal:
 
     def _write(self, connection: Connection, items: Sequence[Item]) -> None:
         fresh = [item for item in items if item.entry.replay_of is None]
-        first = allocate(connection, tables.records, len(fresh)) if fresh else 0
-        for number, item in enumerate(fresh, first):
+        numbers = allocate(connection, tables.records, len(fresh))
+        for number, item in zip(numbers, fresh, strict=True):
             item.id = number
         items = fresh + self._replayed(connection, items)
         insert_rows(connection, tables.records, [self._record(item) for item in fresh])
@@ -171,8 +185,7 @@ class Disposal:
         keys = [self._key(item) for item in items]
         known = load_cases(connection, set(keys))
         existing = set(known)
-        unnamed = len(set(keys) - existing)
-        next_case = allocate(connection, tables.cases, unnamed) if unnamed else 0
+        numbers = iter(allocate(connection, tables.cases, len(set(keys) - existing)))
         new_cases: dict[str, dict[str, Any]] = {}
         new_versions: dict[int, dict[str, Any]] = {}
         duplicates: list[dict[str, Any]] = []
@@ -183,8 +196,7 @@ class Disposal:
         for item, key in zip(items, keys, strict=True):
             case = known.get(key)
             if case is None:
-                case = known[key] = Case(next_case)
-                next_case += 1
+                case = known[key] = Case(next(numbers))
                 new_cases[key] = {
                     "id": case.id,
                     "key": key,
@@ -254,3 +266,11 @@ class Disposal:
         ]
         if rows:
             connection.execute(insert(tables.outbox), rows)
+
+
+def _items(batch: Sequence[Taken]) -> list[Item]:
+    return [
+        Item(taken, place, entry)
+        for taken in batch
+        for place, entry in enumerate(taken.envelope.records)
+    ]

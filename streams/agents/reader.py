@@ -30,8 +30,11 @@ class Reader:
         self._next = dict(positions)
 
     def is_next(self, partition: int, offset: int) -> bool:
-        """Whether to take a message; `LogError` ("gap") where one before it is missing."""
-        expected = self._next.get(partition, 0)
+        """Whether to take a message; `LogError` ("gap") where one before it is missing.
+
+        None is taken of a partition that is not ours: it came before it was given to another.
+        """
+        expected = self._next.get(partition, offset + 1)
         if offset > expected:
             raise LogError(
                 "gap", f"{self.topic}/{partition}: {expected} should come next, {offset} came"
@@ -48,10 +51,10 @@ class Reader:
                 log.trim(self.topic, partition, offset)
                 self._trimmed[partition] = offset
 
-    def fresh(self, events: Iterable[Any]) -> list[tuple[int, int, bytes]]:
-        """(partition, offset, value) of what has not been taken yet, of events of Faust."""
+    def fresh(self, events: Iterable[Any]) -> list[Any]:
+        """The messages of Faust's events that have not been taken yet."""
         return [
-            (event.message.partition, event.message.offset, event.message.value)
+            event.message
             for event in events
             if self.is_next(event.message.partition, event.message.offset)
         ]

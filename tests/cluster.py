@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Cluster(Deployment):
     def __init__(self, data: Path, broker: str, store: str, **environment: str) -> None:
         super().__init__(data, KETAVIGIL_BROKER=broker, KETAVIGIL_STORE=store, **environment)
         self.broker, self.store = broker, store
+        self.errors = data.parent
         self._ports: dict[str, int] = {}
 
     def start(self, name: str) -> None:
@@ -31,6 +33,16 @@ class Cluster(Deployment):
             return
         self._ports.setdefault(name, free_port())
         self.launch(name, ["worker", "--port", str(self._ports[name])])
+
+    def launch(self, name: str, arguments: list[str]) -> None:
+        """Start a command; what it says goes to a file, where many faults make it say much."""
+        with (self.errors / f"{name}.err").open("ab") as err:
+            self.processes[name] = subprocess.Popen(
+                self.command(*arguments),
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=err,
+            )
 
     def is_ready(self, name: str) -> bool:
         """Whether a process does its work."""

@@ -87,8 +87,8 @@ class Deployment:
         def check() -> bool:
             process = self.processes[name]
             if process.poll() is not None:
-                assert process.stderr is not None
-                raise AssertionError(f"{name} ended: {process.stderr.read().decode()}")
+                said = process.stderr.read().decode() if process.stderr else ""
+                raise AssertionError(f"{name} ended: {said}")
             return reached(name)
 
         eventually(check, f"{name} to be ready")

@@ -16,6 +16,7 @@ from streams.agents.outbox import drain
 from streams.agents.reader import Reader
 from streams.agents.signals import OWNER
 from streams.log.base import Log
+from streams.store.retrying import retried
 from streams.store.store import Store
 
 MESSAGES = 8
@@ -43,9 +44,19 @@ class Active:
 def register(app: Any, active: Active, reader: Reader, store: Store, log: Log) -> None:
     """Let the app apply changes and publish signals."""
 
-    def work(detector: Detector, batch: list[tuple[int, bytes]]) -> None:
-        detector.apply([(offset, decode_changes(value)) for offset, value in batch])
+    def apply(batch: list[tuple[int, bytes]]) -> None:
+        detector = active.detector or active.begin()
+        rest = [(at, decode_changes(value)) for at, value in batch if at >= detector.position]
+        try:
+            if rest:
+                detector.apply(rest)
+        except BaseException:
+            active.end()  # its counts may be ahead of the store
+            raise
         drain(store, log, [OWNER])
+
+    def work(batch: list[tuple[int, bytes]]) -> None:
+        retried(lambda: apply(batch))
         reader.trim(log)
 
     topic = app.topic(reader.topic, value_type=bytes, value_serializer="raw")
@@ -54,5 +65,5 @@ def register(app: Any, active: Active, reader: Reader, store: Store, log: Log) -
     async def detect(stream: Any) -> None:
         async for events in stream.take_events(MESSAGES, within=WITHIN):
             batch = [(message.offset, message.value) for message in reader.fresh(events)]
-            if batch and active.detector is not None:
-                await asyncio.to_thread(work, active.detector, batch)
+            if batch:
+                await asyncio.to_thread(work, batch)

@@ -51,6 +51,11 @@ class Detector:
             for book in self._books:
                 book.load(connection)
 
+    @property
+    def position(self) -> int:
+        """Of `changes`, up to which the books have read."""
+        return self._position
+
     def lines(self) -> list[str]:
         """What a worker says when it starts: each family with its size."""
         return [line for book in self._books for line in book.lines()]

@@ -28,7 +28,7 @@ from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
 from streams.store.retrying import retried
-from streams.store.store import Store, allocate, move_position
+from streams.store.store import Store, allocate, move_position, stored_positions
 from streams.store.writing import insert_rows
 
 
@@ -53,7 +53,7 @@ class Disposal:
         items = _items(batch)
         self._read(items)
         quality = self._check(items)
-        retried(lambda: self._commit(batch, items, quality))
+        self._commit(batch, items, quality)
 
     def hold(self, taken: Taken) -> None:
         """Put every record of an envelope that cannot be disposed of into quarantine.
@@ -65,7 +65,7 @@ class Disposal:
             item.stage = "worker"
             item.faults = (Fault("not_processed", "", "this program failed on its envelope"),)
         fresh = [item for item in items if item.entry.replay_of is None]
-        retried(lambda: self._commit([taken], fresh, QualityResult({}, [], set())))
+        self._commit([taken], fresh, QualityResult({}, [], set()))
 
     def _commit(
         self, batch: Sequence[Taken], items: Sequence[Item], quality: QualityResult
@@ -74,15 +74,20 @@ class Disposal:
         for taken in batch:
             at = (self.stream, taken.partition)
             moves[at] = (moves[at][0] if at in moves else taken.offset, taken.offset + 1)
-        with self._store.write() as connection:
-            move_position(connection, self.consumer, self._log_id, moves)
-            self._write(connection, items)
-            write_quality(
-                connection,
-                self.stream,
-                quality,
-                at=max((item.entry.taken_at for item in items), default=0.0),
-            )
+        newest = max((item.entry.taken_at for item in items), default=0.0)
+
+        def write() -> None:
+            with self._store.write() as connection:
+                move_position(connection, self.consumer, self._log_id, moves)
+                self._write(connection, items)
+                write_quality(connection, self.stream, quality, at=newest)
+
+        def written() -> bool:
+            with self._store.read() as connection:
+                held = stored_positions(connection, self.consumer)
+            return all(held[at] == end for at, (_, end) in moves.items())
+
+        retried(write, done=written)
 
     def _read(self, items: Iterable[Item]) -> None:
         """Decode the bodies and code the names of what the gateway found in order."""

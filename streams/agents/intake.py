@@ -15,6 +15,7 @@ from streams.agents.items import Taken
 from streams.agents.outbox import drain, owner
 from streams.agents.reader import Reader
 from streams.log.base import Log
+from streams.store.retrying import retried
 from streams.store.store import Store
 
 ENVELOPES = 64  # taken at once: small ones must share what a run of the quality suite costs
@@ -34,7 +35,8 @@ def register(app: Any, disposal: Disposal, reader: Reader, *, store: Store, log:
         for batch in batches(taken):
             dispose(disposal, batch)
             partitions = sorted({one.partition for one in batch})
-            drain(store, log, [owner(disposal.consumer, reader.topic, p) for p in partitions])
+            owners = [owner(disposal.consumer, reader.topic, p) for p in partitions]
+            retried(lambda owners=owners: drain(store, log, owners))  # type: ignore[misc]
         reader.trim(log)
 
     topic = app.topic(reader.topic, value_type=bytes, value_serializer="raw")

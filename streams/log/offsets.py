@@ -47,7 +47,14 @@ class StoredOffsets:
             committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]
             return committed
         stored = await stored_positions(set(tps))
-        await self._check(stored)
+        try:
+            await self._check(stored)
+        except LogError as error:
+            if error.code != "log_trimmed":
+                raise
+            # the last owner may have finished something since, and let the log go of it
+            stored = await stored_positions(set(tps))
+            await self._check(stored)
         offsets = {tp: stored.get(tp, 0) for tp in tps}
         await self.seek_wait(offsets)
         return offsets

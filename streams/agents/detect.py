@@ -67,3 +67,4 @@ def register(app: Any, active: Active, reader: Reader, store: Store, log: Log) -
             batch = [(message.offset, message.value) for message in reader.fresh(events)]
             if batch:
                 await asyncio.to_thread(work, batch)
+            await reader.rewind(app.consumer)

@@ -49,6 +49,7 @@ def register(app: Any, disposal: Disposal, reader: Reader, *, store: Store, log:
                 await asyncio.to_thread(work, taken)
                 if sum(len(one.envelope.records) for one in taken) < FEW:
                     await asyncio.sleep(REST)
+            await reader.rewind(app.consumer)
 
 
 def taken_from(message: Any) -> Taken:

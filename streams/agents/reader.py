@@ -1,14 +1,17 @@
-"""The place of one consumer in the log: what was taken is skipped, a gap is an error."""
+"""The place of one consumer in the log: what was taken is skipped, a gap is read again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from faust.types import TP
+
 from schemas.errors import LogError
 from streams.log.base import Log
 
 TRIM_AFTER = 200  # messages of a partition
+REWINDS = 20  # of a partition in which nothing comes that should
 
 
 class Reader:
@@ -16,33 +19,54 @@ class Reader:
 
     >>> reader = Reader("reports")
     >>> reader.reset({0: 5})
-    >>> reader.is_next(0, 4), reader.is_next(0, 5)
-    (False, True)
+    >>> reader.is_next(0, 4), reader.is_next(0, 7), reader.is_next(0, 5)
+    (False, False, True)
     """
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self._next: dict[int, int] = {}
         self._trimmed: dict[int, int] = {}
+        self._missed: set[int] = set()
+        self._rewinds: dict[int, int] = {}
 
     def reset(self, positions: dict[int, int]) -> None:
         """Stand where the store says."""
         self._next = dict(positions)
+        self._missed.clear()
 
     def is_next(self, partition: int, offset: int) -> bool:
-        """Whether to take a message; `LogError` ("gap") where one before it is missing.
+        """Whether to take a message.
 
-        None is taken of a partition that is not ours: it came before it was given to another.
+        None is taken of a partition that is not ours: it came before it was given to another. Where
+        one before it is missing, `rewind` has it sent again.
         """
         expected = self._next.get(partition, offset + 1)
         if offset > expected:
-            raise LogError(
-                "gap", f"{self.topic}/{partition}: {expected} should come next, {offset} came"
-            )
-        if offset < expected:
+            self._missed.add(partition)
+        if offset != expected:
             return False
         self._next[partition] = offset + 1
+        self._missed.discard(partition)
+        self._rewinds.pop(partition, None)
         return True
+
+    async def rewind(self, consumer: Any) -> None:
+        """Let a consumer of Faust send again what is missing.
+
+        After a rebalance Faust can give out what it had fetched before it, and then drops what it
+        was told to begin with. Raises `LogError` ("gap") where it does not come all the same.
+        """
+        missed, self._missed = self._missed, set()
+        for partition in missed:
+            expected = self._next[partition]
+            self._rewinds[partition] = self._rewinds.get(partition, 0) + 1
+            if self._rewinds[partition] > REWINDS:
+                raise LogError("gap", f"{self.topic}/{partition}: {expected} does not come")
+        wanted = {TP(self.topic, partition): self._next[partition] for partition in missed}
+        ours = consumer.assignment()
+        if wanted := {tp: offset for tp, offset in wanted.items() if tp in ours}:
+            await consumer.seek_wait(wanted)
 
     def trim(self, log: Log) -> None:
         """Let the log go of what is stored, now and then: the store holds every record itself."""

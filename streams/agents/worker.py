@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import LogError, StoreError
+from mode.threads import WorkerThread
+
+from schemas.errors import KetavigilError, LogError, StoreError
 from schemas.record import STREAMS
 from streams.agents import detect, intake
 from streams.agents.configuration import Configuration
@@ -36,7 +41,19 @@ _PASSING = frozenset({"gap", "lost_partition", "store_away", "store_conflict", "
 _LONGEST_PAUSE = 5.0
 _SETTLED = 30.0  # seconds after which a run counts as good
 # of the groups of workers on Kafka: the shortest session that a broker grants by default
-_GROUP = {"broker_session_timeout": 6.0, "broker_heartbeat_interval": 1.0}
+_GROUP = {
+    "broker_session_timeout": 6.0,
+    "broker_heartbeat_interval": 1.0,
+    "broker_rebalance_timeout": 20.0,  # what a worker has in hand may take so long
+}
+_LETTING_GO = 6.0  # seconds for apps to stop where one of them has failed
+
+
+class Stuck(Exception):
+    """An app that failed did not stop: its consumer goes on as a member of the group.
+
+    Kafka would give it partitions that nobody takes from, so the process has to begin anew.
+    """
 
 
 class Worker:
@@ -166,10 +183,18 @@ async def _run_all(apps: list[App], stop: asyncio.Event) -> None:
     finally:
         ending.set()
         stopping.cancel()
-        ended = await asyncio.gather(*running, return_exceptions=True)
-    for end in ended:
-        if isinstance(end, BaseException):
-            raise end
+    _, pending = await asyncio.wait(running, timeout=None if stop.is_set() else _LETTING_GO)
+    ends = [task.exception() for task in running if task not in pending]
+    found = next((end for end in ends if end is not None), None)
+    if pending or _lingering() or isinstance(found, TimeoutError):
+        raise Stuck(str(found or "an app has ended by itself")) from found
+    if found is not None:
+        raise found
+
+
+def _lingering() -> bool:
+    """Whether a thread of a consumer is there still."""
+    return any(isinstance(thread, WorkerThread) for thread in threading.enumerate())
 
 
 def run(
@@ -206,6 +231,14 @@ async def _keep(settings: Settings, say: Callable[[str], None], health: Health) 
                 if error.code not in _PASSING:
                     raise
                 _log.warning("%s: %s; again in %.1f s", error.code, error, pause)
+            except Stuck as error:
+                cause = error.__cause__
+                if isinstance(cause, KetavigilError) and cause.code not in _PASSING:
+                    raise cause from None
+                if stop.is_set():
+                    os._exit(0)  # its thread would keep the process
+                _log.warning("%s; an app did not stop, and the process begins anew", error)
+                begin_anew()
             finally:
                 health.taking, health.assigned = False, {}
             if time.monotonic() - began > _SETTLED:
@@ -217,6 +250,11 @@ async def _keep(settings: Settings, say: Callable[[str], None], health: Health) 
         unmark_ready(settings)
         if worker is not None:
             worker.close()
+
+
+def begin_anew() -> None:
+    """Become a new process with the same command line; whatever was open is let go of."""
+    os.execv(sys.executable, [sys.executable, "-m", "streams", *sys.argv[1:]])
 
 
 def _tune_collector() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -24,9 +22,7 @@ def _dropped_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     yield
     if request.node.get_closest_marker("kafka") is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        kafka_server.collect_dropped()
 
 
 @pytest.fixture(scope="session")

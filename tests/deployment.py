@@ -18,12 +18,14 @@ import httpx
 PATIENCE = 60.0  # seconds; two cores are shared with the rest of the test run
 
 
-def eventually(reached: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
+def eventually(
+    reached: Callable[[], bool], what: str, timeout: float = PATIENCE, *, pause: float = 0.02
+) -> None:
     """Wait for something, or fail saying what did not come."""
     until = time.monotonic() + timeout
     while not reached():
         assert time.monotonic() < until, f"waited {timeout:.0f} s for {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def free_port() -> int:

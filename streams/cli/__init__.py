@@ -27,6 +27,7 @@ COMMANDS = {
     "critical-value": "The value that a maxSPRT test has to exceed.",
     "simulate": "Simulated courses and reports, with planted harms, as a file.",
     "verify": "Conservation, and rebuild equals live.",
+    "rebuild": "Everything recomputed from the records as received, and compared.",
     "quarantine": "What was held back, and why; send it through again.",
     "key": "Keys of the registries that push.",
     "user": "People who sign in to the board.",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Broken:
             ]
             return bool(found)
 
-        eventually(looked, "a worker that detects", PATIENCE)
+        eventually(looked, "a worker that detects", PATIENCE, pause=0.1)
         return found[0]
 
     def strike(self, number: int, name: str, fault: Callable[[Broken], str]) -> Fault:
@@ -126,12 +127,15 @@ class Broken:
                 for one, before in zip(self.senders, confirmed, strict=True)
             )
 
-        eventually(confirmed_again, "new receipts", PATIENCE)
+        eventually(confirmed_again, "new receipts", PATIENCE, pause=0.1)
         wanted = self._confirmed_keys()
-        eventually(lambda: not self._missing(wanted), "confirmed records to be stored", PATIENCE)
+        stored = partial(self._missing, wanted)
+        eventually(lambda: not stored(), "confirmed records to be stored", PATIENCE, pause=0.2)
         applied = "SELECT max(applied_at) FROM changes"
         before = self.cluster.scalar(applied) or 0.0
-        eventually(lambda: (self.cluster.scalar(applied) or 0.0) > before, "scores", PATIENCE)
+        eventually(
+            lambda: (self.cluster.scalar(applied) or 0.0) > before, "scores", PATIENCE, pause=0.1
+        )
         return time.monotonic()
 
     def _confirmed(self) -> int:
@@ -165,6 +169,7 @@ class Broken:
         finally:
             log.close()
             store.close()
+            kafka_server.collect_dropped()
         failed = [check.name for check in checks if not check.holds]
         failed += [text for sender in self.senders for text in sender.unexpected]
         return failed, sum(check.differences for check in checks)
@@ -189,6 +194,7 @@ def broken_cluster(folder: Path, *, seed: int, workers: int = 2) -> Iterator[Bro
         finally:
             for sender in broken.senders:
                 sender.end()
+            kafka_server.collect_dropped()
 
 
 def written(faults: Sequence[Fault], path: Path, *, seed: int) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from tests.deployment import Deployment, report
 
-BATCH = 20
+BATCH = 10
 Key = tuple[str, str, int]  # stream, id, version
 
 
@@ -39,7 +39,7 @@ class Sender(threading.Thread):
                 self._at_rest.set()
                 while self._resting.is_set() and not self._ended.is_set():
                     time.sleep(0.02)
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def rest(self) -> None:
         """Push no more once the batch that is on its way is confirmed."""

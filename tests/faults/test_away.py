@@ -48,7 +48,16 @@ def test_a_log_takes_again_once_its_broker_is_back(broken: Broken) -> None:
 
     eventually(taken, "the log to take again")
     confirmed.append(b"after")
-    values = [stored.value for stored in log.read("again", 0, 0, 10)]
+    values: list[bytes | None] = []
+
+    def found() -> bool:
+        try:
+            values[:] = [stored.value for stored in log.read("again", 0, 0, 10)]
+        except LogError:
+            return False
+        return bool(values)
+
+    eventually(found, "the log to be read again")
     log.close()
     # what was not confirmed may be there or not, and not behind what was
     assert [value for value in values if value in confirmed] == confirmed

@@ -78,7 +78,7 @@ def changes_between(
         .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
         .order_by(table.c.position, table.c.place)
     )
-    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+    for (body,) in connection.execute(query.execution_options(yield_per=10_000)):
         yield decode_change(body)
 
 

@@ -9,14 +9,13 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mode.threads import WorkerThread
+from aiokafka.errors import KafkaError
 
 from schemas.errors import KetavigilError, LogError, StoreError
 from schemas.record import STREAMS
@@ -46,13 +45,14 @@ _GROUP = {
     "broker_heartbeat_interval": 1.0,
     "broker_rebalance_timeout": 20.0,  # what a worker has in hand may take so long
 }
-_LETTING_GO = 6.0  # seconds for apps to stop where one of them has failed
+# seconds for apps to stop where one has failed: to end what they are at, or to leave their group
+_FINISHING, _LEAVING = 35.0, 6.0
 
 
-class Stuck(Exception):
-    """An app that failed did not stop: its consumer goes on as a member of the group.
+class BeginAnew(Exception):
+    """Apps on Kafka failed. Their consumers may go on as members of the groups: the process ends.
 
-    Kafka would give it partitions that nobody takes from, so the process has to begin anew.
+    Kafka would give such a member partitions that nobody takes from (seen: for half a minute).
     """
 
 
@@ -91,7 +91,13 @@ class Worker:
             for group in groups:
                 name = "ketavigil" if group[0] != DETECT else "ketavigil-detect"
                 apps.append(self._app(name, group, Path(scratch), log_id, health))
-            await _run_all(apps, stop)
+            if self.settings.broker.startswith("sqlite:"):
+                await _run_all(apps, stop, _FINISHING)
+                return
+            try:
+                await _run_all(apps, stop, _LEAVING)
+            except Exception as error:
+                raise BeginAnew(str(error)) from error
 
     def _app(self, name: str, group: list[str], scratch: Path, log_id: str, health: Health) -> App:
         """An app whose agents are those of some consumers."""
@@ -173,28 +179,29 @@ class Worker:
         return log_id
 
 
-async def _run_all(apps: list[App], stop: asyncio.Event) -> None:
-    """Run apps until `stop`; where one ends by itself all do, and its error is raised."""
+async def _run_all(apps: list[App], stop: asyncio.Event, patience: float) -> None:
+    """Run apps until `stop`; where one fails all end, and its error is raised.
+
+    One that does not let go within so many seconds is left behind, with a `TimeoutError`.
+    """
     ending = asyncio.Event()
     running = [asyncio.create_task(run_app(app, ending)) for app in apps]
+    failing = [asyncio.create_task(app.failed.wait()) for app in apps]
     stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ending.set()
-        stopping.cancel()
-    _, pending = await asyncio.wait(running, timeout=None if stop.is_set() else _LETTING_GO)
-    ends = [task.exception() for task in running if task not in pending]
-    found = next((end for end in ends if end is not None), None)
-    if pending or _lingering() or isinstance(found, TimeoutError):
-        raise Stuck(str(found or "an app has ended by itself")) from found
+    await asyncio.wait([*running, *failing, stopping], return_when=asyncio.FIRST_COMPLETED)
+    ending.set()
+    _, pending = await asyncio.wait(running, timeout=None if stop.is_set() else patience)
+    for task in (*failing, stopping):
+        task.cancel()
+    failures = [task.exception() for task in running if task not in pending]
+    failures += [app.failure for app in apps]
+    found = next((failure for failure in failures if failure is not None), None)
+    if isinstance(found, KafkaError):
+        raise LogError("log_away", f"the log does not answer: {found}") from found
     if found is not None:
         raise found
-
-
-def _lingering() -> bool:
-    """Whether a thread of a consumer is there still."""
-    return any(isinstance(thread, WorkerThread) for thread in threading.enumerate())
+    if pending:
+        raise TimeoutError("an app does not stop")
 
 
 def run(
@@ -231,13 +238,15 @@ async def _keep(settings: Settings, say: Callable[[str], None], health: Health) 
                 if error.code not in _PASSING:
                     raise
                 _log.warning("%s: %s; again in %.1f s", error.code, error, pause)
-            except Stuck as error:
+            except BeginAnew as error:
+                if stop.is_set():
+                    os._exit(0)  # what is left of an app would keep the process
                 cause = error.__cause__
                 if isinstance(cause, KetavigilError) and cause.code not in _PASSING:
                     raise cause from None
-                if stop.is_set():
-                    os._exit(0)  # its thread would keep the process
-                _log.warning("%s; an app did not stop, and the process begins anew", error)
+                if not isinstance(cause, KetavigilError | TimeoutError):
+                    raise
+                _log.warning("%s; the process begins anew", error)
                 begin_anew()
             finally:
                 health.taking, health.assigned = False, {}

@@ -20,6 +20,8 @@ class Cluster(Deployment):
     Workers are named `worker-1`, `worker-2` and so on; each answers `/readyz` on a port of its own.
     """
 
+    patience = 180.0  # several start at once, and a broker makes its first groups
+
     def __init__(self, data: Path, broker: str, store: str, **environment: str) -> None:
         super().__init__(data, KETAVIGIL_BROKER=broker, KETAVIGIL_STORE=store, **environment)
         self.broker, self.store = broker, store

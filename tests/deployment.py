@@ -38,6 +38,8 @@ def free_port() -> int:
 class Deployment:
     """Web and worker as processes of their own on one data directory."""
 
+    patience = PATIENCE  # for a process to be ready
+
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         self.port = free_port()
@@ -93,7 +95,7 @@ class Deployment:
                 raise AssertionError(f"{name} ended: {said}")
             return reached(name)
 
-        eventually(check, f"{name} to be ready")
+        eventually(check, f"{name} to be ready", self.patience)
 
     def is_ready(self, name: str) -> bool:
         """Whether a process does its work."""

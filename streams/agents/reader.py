@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from schemas.errors import LogError
@@ -66,7 +68,9 @@ class Reader:
         wanted = {TP(self.topic, partition): self._next[partition] for partition in missed}
         ours = consumer.assignment()
         if wanted := {tp: offset for tp, offset in wanted.items() if tp in ours}:
-            await consumer.seek_wait(wanted)
+            # taken from us meanwhile, it is another's to read
+            with suppress(IllegalStateError):
+                await consumer.seek_wait(wanted)
 
     def trim(self, log: Log) -> None:
         """Let the log go of what is stored, now and then: the store holds every record itself."""

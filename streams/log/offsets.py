@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from schemas.errors import LogError
@@ -56,7 +58,9 @@ class StoredOffsets:
             stored = await stored_positions(set(tps))
             await self._check(stored)
         offsets = {tp: stored.get(tp, 0) for tp in tps}
-        await self.seek_wait(offsets)
+        # taken from us again meanwhile: the assignment that follows seeks anew
+        with suppress(IllegalStateError):
+            await self.seek_wait(offsets)
         return offsets
 
     async def on_partitions_revoked(self: Any, revoked: set[TP]) -> None:

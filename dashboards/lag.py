@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from schemas.envelope import CANARY, decode_changes, decode_envelope
+from schemas.envelope import CANARY, decode_changes, records_in
 from schemas.record import STREAMS
 from streams.log.base import Log
 from streams.settings import CHANGES, CONSUMERS, DETECT
@@ -90,9 +90,8 @@ def in_flight(behind: list[Behind]) -> dict[str, int]:
 
 
 def _count(topic: str, value: bytes | None) -> tuple[int, int]:
-    if value is None:
-        return 0, 0
     if topic == CHANGES:
+        if value is None:
+            return 0, 0
         return sum(change.kind != CANARY for change in decode_changes(value).changes), 0
-    records = [one for one in decode_envelope(value).records if one.origin != CANARY]
-    return len(records), sum(record.replay_of is None for record in records)
+    return records_in(value)

@@ -149,6 +149,24 @@ def decode_envelope(value: bytes) -> Envelope:
     return _decode(_envelope, value)
 
 
+def records_in(value: bytes | None) -> tuple[int, int]:
+    """How many records a message holds, and how many of them are received for the first time.
+
+    What cannot be read is one, as the quarantine will have it. Canaries are none.
+
+    >>> records_in(encode(Envelope(1, "reports", ()))), records_in(b"?")
+    ((0, 0), (1, 1))
+    """
+    try:
+        held = decode_envelope(value or b"").records
+    except LogError as error:
+        if error.code != "envelope_damaged":
+            raise
+        return 1, 1
+    records = [record for record in held if record.origin != CANARY]
+    return len(records), sum(record.replay_of is None for record in records)
+
+
 def decode_changes(value: bytes) -> Changes:
     """Changes; errors as `decode_envelope`."""
     return _decode(_changes, value)

@@ -59,7 +59,12 @@ class Sealer:
         return Sealed(sealed, wrapped, hashlib.sha256(sealed).digest())
 
     def open(self, sealed: bytes, wrapped_key: bytes) -> bytes:
-        """The raw bytes; `StoreError` ("wrong_master_key") where they cannot be opened."""
+        """The raw bytes; `StoreError` ("wrong_master_key") where they cannot be opened.
+
+        A damaged message of the log, kept as it is, has an empty key and was never sealed.
+        """
+        if not wrapped_key:
+            return sealed
         try:
             key = self._master.decrypt(wrapped_key[:_NONCE], wrapped_key[_NONCE:], None)
             return AESGCM(key).decrypt(_FIXED, sealed, None)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests import kafka_server
+from streams.store.store import Store, open_store
+from tests import kafka_server, postgres_server
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +22,7 @@ def _dropped_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     yield
     if request.node.get_closest_marker("kafka") is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        kafka_server.collect_dropped()
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +33,84 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     try:
-        with kafka_server.running(tmp_path_factory.mktemp("kafka")) as address:
-            yield address
+        with kafka_server.running(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker.address
     except kafka_server.Unavailable as lacking:
         if os.environ.get("KETAVIGIL_REQUIRE_ALL") == "1":
             raise
         pytest.skip(str(lacking))
+
+
+@pytest.fixture
+def kafka(kafka_broker: str) -> Iterator[str]:
+    """URL of a log that has no topics yet: those of a deployment have the same names in each."""
+    kafka_server.forget_topics(kafka_broker)
+    yield f"kafka://{kafka_broker}"
+    kafka_server.forget_topics(kafka_broker)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a PostgreSQL with a migrated template: `KETAVIGIL_TEST_POSTGRES`, or one started here.
+
+    The first ends in a database that the user may connect to, and may make others beside.
+    """
+    with ExitStack() as stack:
+        url = os.environ.get("KETAVIGIL_TEST_POSTGRES", "")
+        if not url:
+            try:
+                url = stack.enter_context(postgres_server.running()).url
+            except postgres_server.Unavailable as lacking:
+                if os.environ.get("KETAVIGIL_REQUIRE_ALL") == "1":
+                    raise
+                pytest.skip(str(lacking))
+        template = stack.enter_context(postgres_server.database(url))
+        store = open_store(template)
+        with store.write() as connection:
+            connection.exec_driver_sql("DELETE FROM meta")  # each store is given an id of its own
+        store.close()
+        yield f"{url}#{template.rpartition('/')[2]}"
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty store on PostgreSQL, of this test alone."""
+    with _database_of(postgresql_server) as url:
+        yield url
+
+
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+NewStore = Callable[[], AbstractContextManager[Store]]
+
+
+@pytest.fixture(params=ENGINES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every test that asks for it runs once on each engine, on a store of its own."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgresql")
+        return url
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def new_store(request: pytest.FixtureRequest) -> NewStore:
+    """The same for a test that needs many of them, one after another."""
+    server = request.getfixturevalue("postgresql_server") if request.param == "postgresql" else ""
+
+    @contextmanager
+    def made() -> Iterator[Store]:
+        with ExitStack() as stack:
+            if server:
+                url = stack.enter_context(_database_of(server))
+            else:
+                url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/store.db"
+            store = open_store(url)
+            stack.callback(store.close)
+            yield store
+
+    return made
+
+
+def _database_of(server: str) -> AbstractContextManager[str]:
+    url, _, template = server.partition("#")
+    return postgres_server.database(url, template)

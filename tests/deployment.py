@@ -11,19 +11,21 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 PATIENCE = 60.0  # seconds; two cores are shared with the rest of the test run
 
 
-def eventually(reached: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
+def eventually(
+    reached: Callable[[], bool], what: str, timeout: float = PATIENCE, *, pause: float = 0.02
+) -> None:
     """Wait for something, or fail saying what did not come."""
     until = time.monotonic() + timeout
     while not reached():
         assert time.monotonic() < until, f"waited {timeout:.0f} s for {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def free_port() -> int:
@@ -35,6 +37,8 @@ def free_port() -> int:
 
 class Deployment:
     """Web and worker as processes of their own on one data directory."""
+
+    patience = PATIENCE  # for a process to be ready
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
@@ -66,7 +70,10 @@ class Deployment:
         """Start `web` or `worker`; `ready` waits for it."""
         if name == "worker":
             (self.data / "worker.ready").unlink(missing_ok=True)
-        arguments = ["web", "--port", str(self.port)] if name == "web" else [name]
+        self.launch(name, ["web", "--port", str(self.port)] if name == "web" else [name])
+
+    def launch(self, name: str, arguments: list[str]) -> None:
+        """Start a command as the process of a name."""
         self.processes[name] = subprocess.Popen(
             self.command(*arguments),
             env=self.environment,
@@ -84,11 +91,11 @@ class Deployment:
         def check() -> bool:
             process = self.processes[name]
             if process.poll() is not None:
-                assert process.stderr is not None
-                raise AssertionError(f"{name} ended: {process.stderr.read().decode()}")
+                said = process.stderr.read().decode() if process.stderr else ""
+                raise AssertionError(f"{name} ended: {said}")
             return reached(name)
 
-        eventually(check, f"{name} to be ready")
+        eventually(check, f"{name} to be ready", self.patience)
 
     def is_ready(self, name: str) -> bool:
         """Whether a process does its work."""
@@ -120,7 +127,7 @@ class Deployment:
         for name in list(self.processes):
             self.kill(name, signal.SIGTERM)
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+import gc
 import os
 import shutil
 import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 VERSION = "4.1.0"
+TOPICS = ("reports", "followups", "changes", "signals")
 # kafka-python 3.0.12 drops a socket unclosed where a client is closed while it connects
 DROPPED = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
@@ -56,31 +59,89 @@ class Unavailable(Exception):
     """This machine lacks what the broker needs; the message says what."""
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """A broker whose data and output are in `folder`; yields host:port, and stops it at the end."""
-    jars = _jars()
-    port, controller = _free_port(), _free_port()
-    settings = folder / "server.properties"
-    settings.write_text(_SETTINGS.format(port=port, controller=controller, folder=folder))
-    java = (*_JAVA, "-cp", f"{jars}/*")
-    cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
-    format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
-    with (folder / "broker.out").open("w") as out:
-        subprocess.run(
-            (*java, *format_storage), stdout=out, stderr=out, check=True, timeout=_STARTING
+class Broker:
+    """One broker, which can be killed, paused and started again; its data stay."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, _free_port()
+        self._settings = folder / "server.properties"
+        self._settings.write_text(
+            _SETTINGS.format(port=self._port, controller=_free_port(), folder=folder)
         )
-        broker = subprocess.Popen((*java, "kafka.Kafka", str(settings)), stdout=out, stderr=out)
+        self._java = (*_JAVA, "-cp", f"{_jars()}/*")
+        self.process: subprocess.Popen[bytes] | None = None
+        cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
+        storage = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
+        with (folder / "broker.out").open("w") as out:
+            subprocess.run(
+                (*self._java, *storage), stdout=out, stderr=out, check=True, timeout=_STARTING
+            )
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        with (self._folder / "broker.out").open("a") as out:
+            self.process = subprocess.Popen(
+                (*self._java, "kafka.Kafka", str(self._settings)), stdout=out, stderr=out
+            )
+        _wait(self.process, self._port, self._folder)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """As a machine does that fails."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(_STOPPING)
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
         try:
-            _wait(broker, port, folder)
-            yield f"127.0.0.1:{port}"
-        finally:
-            broker.terminate()
-            try:
-                broker.wait(_STOPPING)
-            except subprocess.TimeoutExpired:
-                broker.kill()
-                broker.wait()
+            self.process.wait(_STOPPING)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Broker]:
+    """A broker whose data and output are in `folder`, stopped at the end."""
+    broker = Broker(folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
+
+
+def collect_dropped() -> None:
+    """Let go of sockets that kafka-python dropped, before their warning hits another test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def forget_topics(address: str, names: Iterable[str] = TOPICS) -> None:
+    """Delete the topics of a deployment, and wait until they are gone."""
+    from kafka import KafkaAdminClient
+
+    with KafkaAdminClient(bootstrap_servers=address) as admin:
+        held = sorted(set(names) & set(admin.list_topics()))
+        if held:
+            admin.delete_topics(held)
+        deadline = time.monotonic() + _STARTING
+        while set(names) & set(admin.list_topics()):
+            assert time.monotonic() < deadline, "topics that were deleted are still there"
+            time.sleep(0.05)
 
 
 def _jars() -> Path:

@@ -162,3 +162,13 @@ def test_dev_refuses_an_unknown_command_in_one_line() -> None:
     )
     assert done.returncode == 2
     assert done.stderr == "dev: there is no command nonsense; ./dev --help lists them\n"
+
+
+def test_what_is_read_in_parts_says_so_itself_and_not_to_its_connection() -> None:
+    """Options of a connection stay on it: what PostgreSQL is asked next would be a cursor, too."""
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in _modules()
+        if re.search(r"connection\.execution_options\(yield_per", path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []

@@ -94,7 +94,7 @@ def cases(
         query = query.where(holds(versions.c.coded, _bytes(name)) > 0)
     if before is not None:
         query = query.where(versions.c.id < before)
-    for row in connection.execution_options(yield_per=500).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=500)):
         change = decode_change(row.coded)
         counted = content(change, strata_of=whole.__eq__)
         if (

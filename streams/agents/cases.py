@@ -14,16 +14,19 @@ _coded = msgspec.msgpack.Decoder(Change)
 
 
 def load_cases(connection: Connection, keys: set[str]) -> dict[str, Case]:
-    """The cases of some keys that are stored, with all their versions."""
+    """The cases of some keys that are stored, with all their versions, for a transaction that
+    writes: nobody else changes them before its end."""
     found: dict[int, Case] = {}
     named: dict[str, Case] = {}
     wanted = sorted(keys)
     table, versions = tables.cases, tables.versions
     for start in range(0, len(wanted), _CHUNK):
         known = connection.execute(
-            select(table.c.id, table.c.key, table.c.revision).where(
-                table.c.key.in_(wanted[start : start + _CHUNK])
-            )
+            # locked until the end, in one order: another partition may hold a record of that key
+            select(table.c.id, table.c.key, table.c.revision)
+            .where(table.c.key.in_(wanted[start : start + _CHUNK]))
+            .order_by(table.c.key)
+            .with_for_update()
         )
         for number, key, revision in known:
             found[number] = named[key] = Case(number, revision)

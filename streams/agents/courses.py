@@ -107,8 +107,8 @@ class Courses:
             now[one.case_id] = course.name
         _load(connection, touched)
         fresh = [course for course in touched.values() if course.new]
-        first = allocate(connection, tables.courses, len(fresh)) if fresh else 0
-        for number, course in enumerate(fresh, first):
+        numbers = allocate(connection, tables.courses, len(fresh))
+        for number, course in zip(numbers, fresh, strict=True):
             course.id = number
         self._link(connection, records, {case: touched[name].id for case, name in now.items()})
         return self._write(connection, sorted(touched.values(), key=lambda course: course.id))
@@ -216,9 +216,11 @@ def _load(connection: Connection, touched: dict[Name, _Touched]) -> None:
     by_key = {_key(name): course for name, course in touched.items()}
     for chunk in _chunks(sorted(by_key)):
         rows = connection.execute(
-            select(table.c.key, table.c.id, table.c.revision, table.c.state).where(
-                table.c.key.in_(chunk)
-            )
+            # locked until the end, in one order: a record can come from another patient's partition
+            select(table.c.key, table.c.id, table.c.revision, table.c.state)
+            .where(table.c.key.in_(chunk))
+            .order_by(table.c.key)
+            .with_for_update()
         )
         for key, number, revision, state in rows:
             course = by_key[key]

@@ -22,7 +22,7 @@ from streams.agents.reports import Reports
 from streams.agents.signals import Signals
 from streams.settings import CHANGES, DETECT
 from streams.store import tables
-from streams.store.store import Store, move_position
+from streams.store.store import LostPartition, Store, move_position, stored_positions
 from streams.store.writing import insert_tuples, upsert
 
 _CHANGE_COLUMNS = ("position", "place", "kind", "case_id", "revision", "body", "applied_at")
@@ -46,10 +46,16 @@ class Detector:
         """Rebuild the books and what is raised from the store."""
         self._begun = False
         with self._store.read() as connection:
+            self._position = stored_positions(connection, DETECT).get((CHANGES, 0), 0)
             self._signals.load(connection)
             self._checkpoints.load(connection)
             for book in self._books:
                 book.load(connection)
+
+    @property
+    def position(self) -> int:
+        """Of `changes`, up to which the books have read."""
+        return self._position
 
     def lines(self) -> list[str]:
         """What a worker says when it starts: each family with its size."""
@@ -61,6 +67,11 @@ class Detector:
         After an error the detector must be made anew: its counts may be ahead of the store.
         """
         first, last = batch[0][0], batch[-1][0]
+        if first != self._position:
+            # the store has gone on without these books: another detector was active meanwhile
+            raise LostPartition(
+                "lost_partition", f"the books stand at {self._position} of changes, not at {first}"
+            )
         with self._store.write() as connection:
             moved = {(CHANGES, 0): (first, last + 1)}
             move_position(connection, DETECT, self._log_id, moved)
@@ -101,6 +112,7 @@ class Detector:
             record_freshness(connection, [(position, now - moment) for position, moment in taken])
             record_canaries(connection, canaries)
             upsert(connection, tables.meters, [{"name": "detect", "body": json.dumps({"at": at})}])
+        self._position = last + 1
 
     def _checkpoint(self, moment: Moment, reason: str) -> None:
         began = time.monotonic()

@@ -28,7 +28,8 @@ from streams.agents.quality import count_unmatched, held_row, write_quality
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
-from streams.store.store import Store, allocate, move_position
+from streams.store.retrying import retried
+from streams.store.store import Store, allocate, move_position, stored_positions
 from streams.store.writing import insert_rows
 
 _log = logging.getLogger("ketavigil.worker")
@@ -52,30 +53,48 @@ class Disposal:
         The batch holds whole envelopes, those of one partition in order without a gap. Raises
         `LostPartition` where another worker has moved the position; nothing is written then.
         """
-        items = [
-            Item(taken, place, entry)
-            for taken in batch
-            for place, entry in enumerate(taken.envelope.records)
-        ]
+        items = _items(batch)
         self._read(items)
         quality = self._check(items)
+        self._commit(batch, items, quality)
+
+    def hold(self, taken: Taken) -> None:
+        """Put every record of an envelope that cannot be disposed of into quarantine.
+
+        What was held before, and is sent again, stays held.
+        """
+        items = _items([taken])
+        for item in items:
+            item.stage = "worker"
+            item.faults = (Fault("not_processed", "", "this program failed on its envelope"),)
+        fresh = [item for item in items if item.entry.replay_of is None]
+        self._commit([taken], fresh, QualityResult({}, [], set()))
+
+    def _commit(
+        self, batch: Sequence[Taken], items: Sequence[Item], quality: QualityResult
+    ) -> None:
         moves: dict[tuple[str, int], tuple[int, int]] = {}
         for taken in batch:
             at = (self.stream, taken.partition)
             moves[at] = (moves[at][0] if at in moves else taken.offset, taken.offset + 1)
         records = [item for item in items if item.entry.origin != CANARY]
         canaries = [item for item in items if item.entry.origin == CANARY]
-        with self._store.write() as connection:
-            move_position(connection, self.consumer, self._log_id, moves)
-            self._write(connection, records)
-            self._publish(connection, self._passed_on(canaries))
-            if records or not canaries:
-                write_quality(
-                    connection,
-                    self.stream,
-                    quality,
-                    at=max((item.entry.taken_at for item in records), default=0.0),
-                )
+        newest = max((item.entry.taken_at for item in records), default=0.0)
+
+        def write() -> None:
+            with self._store.write() as connection:
+                move_position(connection, self.consumer, self._log_id, moves)
+                self._write(connection, records)
+                self._publish(connection, self._passed_on(canaries))
+                if records or not canaries:
+                    write_quality(connection, self.stream, quality, at=newest)
+
+        def written() -> bool:
+            with self._store.read() as connection:
+                held = stored_positions(connection, self.consumer)
+            return all(held[at] == end for at, (_, end) in moves.items())
+
+        retried(write, done=written)
 
     def _passed_on(self, canaries: Iterable[Item]) -> dict[int, list[Change]]:
         """What is published of canaries: that they came, unless the suite did not let them pass."""
@@ -139,8 +158,8 @@ class Disposal:
 
     def _write(self, connection: Connection, items: Sequence[Item]) -> None:
         fresh = [item for item in items if item.entry.replay_of is None]
-        first = allocate(connection, tables.records, len(fresh)) if fresh else 0
-        for number, item in enumerate(fresh, first):
+        numbers = allocate(connection, tables.records, len(fresh))
+        for number, item in zip(numbers, fresh, strict=True):
             item.id = number
         items = fresh + self._replayed(connection, items)
         insert_rows(connection, tables.records, [self._record(item) for item in fresh])
@@ -189,8 +208,7 @@ class Disposal:
         keys = [self._key(item) for item in items]
         known = load_cases(connection, set(keys))
         existing = set(known)
-        unnamed = len(set(keys) - existing)
-        next_case = allocate(connection, tables.cases, unnamed) if unnamed else 0
+        numbers = iter(allocate(connection, tables.cases, len(set(keys) - existing)))
         new_cases: dict[str, dict[str, Any]] = {}
         new_versions: dict[int, dict[str, Any]] = {}
         duplicates: list[dict[str, Any]] = []
@@ -201,8 +219,7 @@ class Disposal:
         for item, key in zip(items, keys, strict=True):
             case = known.get(key)
             if case is None:
-                case = known[key] = Case(next_case)
-                next_case += 1
+                case = known[key] = Case(next(numbers))
                 new_cases[key] = {
                     "id": case.id,
                     "key": key,
@@ -272,3 +289,11 @@ class Disposal:
         ]
         if rows:
             connection.execute(insert(tables.outbox), rows)
+
+
+def _items(batch: Sequence[Taken]) -> list[Item]:
+    return [
+        Item(taken, place, entry)
+        for taken in batch
+        for place, entry in enumerate(taken.envelope.records)
+    ]

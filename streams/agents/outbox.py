@@ -22,15 +22,14 @@ def owner(consumer: str, topic: str, partition: int) -> str:
     return f"{consumer}/{topic}/{partition}"
 
 
-def drain(store: Store, log: Log, owners: Iterable[str]) -> int:
-    """Send what some owners have not sent yet, in order; how many messages that was.
+def drain(store: Store, log: Log, owners: Iterable[str]) -> None:
+    """Send what some owners have not sent yet, in order.
 
     A row is gone once the log has its message. Where the process dies in between it is sent again,
     and whoever reads it knows its revision already.
     """
     table = tables.outbox
     names = list(owners)
-    sent = 0
     while True:
         with store.read() as connection:
             rows = connection.execute(
@@ -40,8 +39,7 @@ def drain(store: Store, log: Log, owners: Iterable[str]) -> int:
                 .limit(_AT_A_TIME)
             ).all()
         if not rows:
-            return sent
+            return
         log.append([Message(row.topic, 0, row.key, row.value) for row in rows])
         with store.write() as connection:
             connection.execute(delete(table).where(table.c.id.in_([row.id for row in rows])))
-        sent += len(rows)

@@ -1,14 +1,19 @@
-"""The place of one consumer in the log: what was taken is skipped, a gap is an error."""
+"""The place of one consumer in the log: what was taken is skipped, a gap is read again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
+
+from aiokafka.errors import IllegalStateError
+from faust.types import TP
 
 from schemas.errors import LogError
 from streams.log.base import Log
 
 TRIM_AFTER = 200  # messages of a partition
+REWINDS = 20  # of a partition in which nothing comes that should
 
 
 class Reader:
@@ -16,30 +21,56 @@ class Reader:
 
     >>> reader = Reader("reports")
     >>> reader.reset({0: 5})
-    >>> reader.is_next(0, 4), reader.is_next(0, 5)
-    (False, True)
+    >>> reader.is_next(0, 4), reader.is_next(0, 7), reader.is_next(0, 5)
+    (False, False, True)
     """
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self._next: dict[int, int] = {}
         self._trimmed: dict[int, int] = {}
+        self._missed: set[int] = set()
+        self._rewinds: dict[int, int] = {}
 
     def reset(self, positions: dict[int, int]) -> None:
         """Stand where the store says."""
         self._next = dict(positions)
+        self._missed.clear()
 
     def is_next(self, partition: int, offset: int) -> bool:
-        """Whether to take a message; `LogError` ("gap") where one before it is missing."""
-        expected = self._next.get(partition, 0)
+        """Whether to take a message.
+
+        None is taken of a partition that is not ours: it came before it was given to another. Where
+        one before it is missing, `rewind` has it sent again.
+        """
+        expected = self._next.get(partition, offset + 1)
         if offset > expected:
-            raise LogError(
-                "gap", f"{self.topic}/{partition}: {expected} should come next, {offset} came"
-            )
-        if offset < expected:
+            self._missed.add(partition)
+        if offset != expected:
             return False
         self._next[partition] = offset + 1
+        self._missed.discard(partition)
+        self._rewinds.pop(partition, None)
         return True
+
+    async def rewind(self, consumer: Any) -> None:
+        """Let a consumer of Faust send again what is missing.
+
+        After a rebalance Faust can give out what it had fetched before it, and then drops what it
+        was told to begin with. Raises `LogError` ("gap") where it does not come all the same.
+        """
+        missed, self._missed = self._missed, set()
+        for partition in missed:
+            expected = self._next[partition]
+            self._rewinds[partition] = self._rewinds.get(partition, 0) + 1
+            if self._rewinds[partition] > REWINDS:
+                raise LogError("gap", f"{self.topic}/{partition}: {expected} does not come")
+        wanted = {TP(self.topic, partition): self._next[partition] for partition in missed}
+        ours = consumer.assignment()
+        if wanted := {tp: offset for tp, offset in wanted.items() if tp in ours}:
+            # taken from us meanwhile, it is another's to read
+            with suppress(IllegalStateError):
+                await consumer.seek_wait(wanted)
 
     def trim(self, log: Log) -> None:
         """Let the log go of what is stored, now and then: the store holds every record itself."""
@@ -48,10 +79,10 @@ class Reader:
                 log.trim(self.topic, partition, offset)
                 self._trimmed[partition] = offset
 
-    def fresh(self, events: Iterable[Any]) -> list[tuple[int, int, bytes]]:
-        """(partition, offset, value) of what has not been taken yet, of events of Faust."""
+    def fresh(self, events: Iterable[Any]) -> list[Any]:
+        """The messages of Faust's events that have not been taken yet."""
         return [
-            (event.message.partition, event.message.offset, event.message.value)
+            event.message
             for event in events
             if self.is_next(event.message.partition, event.message.offset)
         ]

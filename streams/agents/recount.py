@@ -73,8 +73,8 @@ def recount(connection: Connection, looks: Looks) -> list[Closed]:
     earlier = Earlier()
     closed: list[Closed] = []
     query = select(table.c.position, table.c.kind, table.c.body)
-    rows = connection.execution_options(yield_per=10_000).execute(
-        query.order_by(table.c.position, table.c.place)
+    rows = connection.execute(
+        query.order_by(table.c.position, table.c.place).execution_options(yield_per=10_000)
     )
     for position, group in groupby(rows, key=lambda row: row.position):
         for row in group:

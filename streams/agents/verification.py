@@ -64,8 +64,10 @@ def check_sealed(connection: Connection) -> Check:
     """The sealed bytes of every record are those that were received."""
     table = tables.records
     damaged, held, erased = [], 0, 0
-    rows = connection.execution_options(yield_per=2_000).execute(
-        select(table.c.id, table.c.sealed, table.c.sealed_hash, table.c.wrapped_key.is_(None))
+    rows = connection.execute(
+        select(
+            table.c.id, table.c.sealed, table.c.sealed_hash, table.c.wrapped_key.is_(None)
+        ).execution_options(yield_per=2_000)
     )
     for number, sealed, expected, gone in rows:
         held += 1
@@ -201,7 +203,7 @@ def _stored_cases(
     )
     if stream is not None:
         query = query.where(cases.c.stream == stream)
-    rows = connection.execution_options(yield_per=5_000).execute(query)
+    rows = connection.execute(query.execution_options(yield_per=5_000))
     for case_id, group in groupby(rows, key=lambda row: row.case_id):
         case = Case(case_id)
         newest = revision = 0

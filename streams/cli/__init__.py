@@ -28,6 +28,7 @@ COMMANDS = {
     "simulate": "Simulated courses and reports, with planted harms, as a file.",
     "report": "A signal report or a periodic one, and whether a given one is right.",
     "verify": "Conservation, and rebuild equals live.",
+    "rebuild": "Everything recomputed from the records as received, and compared.",
     "quarantine": "What was held back, and why; send it through again.",
     "key": "Keys of the registries that push.",
     "user": "People who sign in to the board.",

@@ -113,8 +113,8 @@ def _in_places(
     for place in places:
         offsets[place.stream, place.partition].add(place.offset)
     for (stream, partition), mine in sorted(offsets.items()):
-        rows = connection.execution_options(yield_per=2_000).execute(
-            query.where(
+        rows = connection.execute(
+            query.execution_options(yield_per=2_000).where(
                 records.c.stream == stream,
                 records.c.partition == partition,
                 records.c.offset.between(min(mine), max(mine)),

@@ -55,15 +55,9 @@ class KafkaLog:
             self._admin = KafkaAdminClient(**common)
             opened.callback(self._admin.close)
             self._id = f"kafka:{self._admin.describe_cluster()['cluster_id']}"
-            self._producer = KafkaProducer(
-                **common,
-                enable_idempotence=True,
-                acks="all",
-                delivery_timeout_ms=int(_PATIENCE * 1000),
-                max_block_ms=int(_PATIENCE * 1000),
-                max_request_size=MAX_MESSAGE,
-                allow_auto_create_topics=False,
-            )
+            self._sending = threading.Lock()
+            self._settings = common
+            self._producer: KafkaProducer | None = self._made()
             opened.callback(self._producer.close, timeout=0)
             self._consumer = KafkaConsumer(
                 **common,
@@ -92,11 +86,19 @@ class KafkaLog:
         for message in messages:
             self._check(message.topic, message.partition)
         with self._reporting():
-            sent = [
-                self._producer.send(m.topic, value=m.value, key=m.key, partition=m.partition)
-                for m in messages
-            ]
-            return [future.get(timeout=2 * _PATIENCE).offset for future in sent]
+            with self._sending:
+                if self._producer is None:
+                    self._producer = self._made()
+                producer = self._producer
+            try:
+                sent = [
+                    producer.send(m.topic, value=m.value, key=m.key, partition=m.partition)
+                    for m in messages
+                ]
+                return [future.get(timeout=2 * _PATIENCE).offset for future in sent]
+            except KafkaError:
+                self._forget(producer)
+                raise
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Stored]:
         tp = self._check(topic, partition)
@@ -136,10 +138,32 @@ class KafkaLog:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            with self._asking, self._reading:
-                self._producer.close(timeout=_PATIENCE)
+            with self._asking, self._reading, self._sending:
+                if self._producer is not None:
+                    self._producer.close(timeout=_PATIENCE)
                 self._consumer.close()
                 self._admin.close()
+
+    def _made(self) -> KafkaProducer:
+        return KafkaProducer(
+            **self._settings,
+            enable_idempotence=True,
+            acks="all",
+            delivery_timeout_ms=int(_PATIENCE * 1000),
+            max_block_ms=int(_PATIENCE * 1000),
+            max_request_size=MAX_MESSAGE,
+            allow_auto_create_topics=False,
+        )
+
+    def _forget(self, producer: KafkaProducer) -> None:
+        """Let the next append make a new one: kafka-python 3.0.12 does not send again after a batch
+        of an idempotent producer has expired, and nothing of it may come late and out of order.
+        """
+        with self._sending:
+            if self._producer is producer:
+                self._producer = None
+        with suppress(KafkaError, OSError):
+            producer.close(timeout=0)
 
     def _check(self, topic: str, partition: int) -> TopicPartition:
         if topic not in self._partitions:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from schemas.errors import LogError
@@ -47,9 +49,18 @@ class StoredOffsets:
             committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]
             return committed
         stored = await stored_positions(set(tps))
-        await self._check(stored)
+        try:
+            await self._check(stored)
+        except LogError as error:
+            if error.code != "log_trimmed":
+                raise
+            # the last owner may have finished something since, and let the log go of it
+            stored = await stored_positions(set(tps))
+            await self._check(stored)
         offsets = {tp: stored.get(tp, 0) for tp in tps}
-        await self.seek_wait(offsets)
+        # taken from us again meanwhile: the assignment that follows seeks anew
+        with suppress(IllegalStateError):
+            await self.seek_wait(offsets)
         return offsets
 
     async def on_partitions_revoked(self: Any, revoked: set[TP]) -> None:

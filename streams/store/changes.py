@@ -23,7 +23,7 @@ def newest_changes(
     newest = fold.group_by(table.c.case_id).subquery()
     same = and_(table.c.case_id == newest.c.case_id, table.c.revision == newest.c.revision)
     query = select(table.c.body).join(newest, same).where(table.c.kind == kind)
-    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+    for (body,) in connection.execute(query.execution_options(yield_per=10_000)):
         yield decode_change(body)
 
 
@@ -37,5 +37,5 @@ def changes_between(
         .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
         .order_by(table.c.position, table.c.place)
     )
-    for (body,) in connection.execution_options(yield_per=10_000).execute(query):
+    for (body,) in connection.execute(query.execution_options(yield_per=10_000)):
         yield decode_change(body)

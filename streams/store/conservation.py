@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, case, func, select
 
-from schemas.envelope import CANARY, decode_envelope
+from schemas.envelope import records_in
 from schemas.record import STREAMS
 from streams.log.base import Log
 from streams.settings import CONSUMERS
@@ -84,12 +84,7 @@ def in_flight(connection: Connection, log: Log, partitions: int) -> dict[str, in
 def _records_from(log: Log, topic: str, partition: int, offset: int) -> int:
     count = 0
     while messages := log.read(topic, partition, offset, _AT_A_TIME):
-        for message in messages:
-            if message.value is not None:
-                records = decode_envelope(message.value).records
-                count += sum(
-                    record.replay_of is None and record.origin != CANARY for record in records
-                )
+        count += sum(records_in(message.value)[1] for message in messages)
         offset = messages[-1].offset + 1
     return count
 

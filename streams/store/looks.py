@@ -109,7 +109,7 @@ def closed_looks(connection: Connection, dataset: str, pair: Key | None = None) 
         query = query.where(
             counts.c.product.in_([ALL, pair[0]]), counts.c.event.in_([ALL, pair[1]])
         )
-    rows = connection.execution_options(yield_per=10_000).execute(query)
+    rows = connection.execute(query.execution_options(yield_per=10_000))
     for (position, day), group in groupby(rows, key=lambda row: (row.closed_position, row.day)):
         held = {(row.product, row.event): row.n for row in group}
         yield Closed(position, dataset, date.fromisoformat(day).toordinal(), held)

@@ -5,17 +5,25 @@ from __future__ import annotations
 import fcntl
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import InputError, StoreError
 from streams.store import tables
+from streams.store.failing import translated
+from streams.store.fencing import hold
+
+_SQLITE: dict[str, Any] = {"connect_args": {"timeout": 30}}
+# a connection that died with the server is found out before it is used
+_POSTGRESQL: dict[str, Any] = {
+    "pool_pre_ping": True,
+    "connect_args": {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000},
+}
 
 
 class LostPartition(StoreError):
@@ -37,7 +45,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which every query sees the same moment."""
-        with self._translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             if self.engine.dialect.name != "sqlite":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -46,26 +54,12 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction; all of it is durable on leaving, or nothing of it."""
-        with self._writing, self._translated(), self.engine.connect() as connection:
+        with self._writing, translated(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 # take the write lock first: a reader that turns writer can fail half-way
                 connection = connection.execution_options(ketavigil_immediate=True)
             with connection.begin():
                 yield connection
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            if isinstance(error.orig, Exception) and error.connection_invalidated:
-                raise StoreError("store_away", f"the store went away: {error.orig}") from error
-            message = str(error.orig)
-            if any(word in message for word in ("locked", "disk", "unable to open", "full")):
-                raise StoreError(
-                    "store_away", f"the store cannot be used now: {message}"
-                ) from error
-            raise
 
     def id(self) -> str:
         """An id given at creation that no other store has."""
@@ -101,12 +95,16 @@ def open_store(url: str, *, create: bool = True) -> Store:
         if not create and not path.exists():
             raise InputError("no_such_store", f"there is no store at {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, **({"connect_args": {"timeout": 30}} if sqlite else {}))
+    engine = create_engine(url, **(_SQLITE if sqlite else _POSTGRESQL))
     if sqlite:
         _prepare_sqlite(engine)
     store = Store(url, engine)
-    with _alone(Path(parsed.database) if sqlite and parsed.database else None):
-        _migrate(store)
+    try:
+        with _alone(Path(parsed.database) if sqlite and parsed.database else None), translated():
+            _migrate(store)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 
@@ -144,19 +142,35 @@ def _migrate(store: Store) -> None:
 
     upgrade(store.engine, store.url)
     with store.write() as connection:
-        if connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "id")) is None:
+        held = select(tables.meta.c.value).where(tables.meta.c.key == "id")
+        if connection.scalar(held) is not None:
+            return
+        _one_at_a_time(connection)
+        if connection.scalar(held) is None:
             connection.execute(insert(tables.meta), [{"key": "id", "value": uuid.uuid4().hex}])
 
 
-def allocate(connection: Connection, table: Table, count: int) -> int:
-    """The first of `count` new ids of a table, in this transaction."""
+def _one_at_a_time(connection: Connection) -> None:
+    """Let processes that fill in what a new store lacks do so one after another."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261124)")
+
+
+def allocate(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """`count` new ids of a table in ascending order, nobody else's.
+
+    Other workers take from the same sequence at the same time, so they need not follow one another.
+    """
+    if not count:
+        return ()
     if connection.dialect.name == "sqlite":
-        return int(connection.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0) + 1
-    found = connection.scalar(
-        text("SELECT nextval(:name) FROM generate_series(1, :count) ORDER BY 1 LIMIT 1"),
+        first = int(connection.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0) + 1
+        return range(first, first + count)
+    found = connection.scalars(
+        text("SELECT nextval(:name) FROM generate_series(1, :count)"),
         {"name": f"{table.name}_ids", "count": count},
     )
-    return int(found or 0)
+    return sorted(found)
 
 
 def stored_positions(connection: Connection, consumer: str) -> dict[tuple[str, int], int]:
@@ -182,6 +196,7 @@ def move_position(
     `moves`: (topic, partition) -> (the offset it must stand at, the offset it is moved to).
     """
     table = tables.positions
+    hold(connection, consumer, moves)
     for (topic, partition), (old, new) in moves.items():
         moved = connection.execute(
             table.update()
@@ -210,6 +225,7 @@ def bind_log(
     `StoreError` ("another_log", "log_too_short"); missing positions begin at 0.
     """
     table = tables.positions
+    _one_at_a_time(connection)
     for (topic, partition), end in ends.items():
         row = connection.execute(
             select(table.c.log_id, table.c.next_offset).where(

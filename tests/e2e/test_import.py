@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from streams.importing import DISPOSITIONS
+from streams.store import tables
+from streams.store.store import open_store
 from streams.store.tables import STATISTICS
+from tests.cluster import Cluster
 from tests.deployment import Deployment, report
 from tests.kafka_server import DROPPED
 from tests.market import pairs
@@ -214,3 +218,84 @@ def test_an_import_through_kafka_scores_as_one_through_sqlite(
 
     assert comparable(kafka) == comparable(embedded)
     assert len(comparable(kafka)) > 300
+
+
+# what a table says but for the numbers that rows were given, and where in the log it was said
+EVERYWHERE = {
+    "scores": "SELECT {columns} FROM scores ORDER BY dataset, product, event",
+    "rates": "SELECT {columns} FROM rates ORDER BY product, event",
+    "strata": "SELECT {columns} FROM strata ORDER BY product, axis, stratum, event",
+    "signals": "SELECT kind, dataset, product, event, rule, holds, data_date, data_n FROM signals"
+    " JOIN signal_rules ON signal_id = signals.id ORDER BY 1, 2, 3, 4, 5",
+    "findings": "SELECT courses.key, stream, code, anchor, event, day, level, unit, records,"
+    " explanation FROM findings JOIN courses ON courses.id = course_id ORDER BY 1, 2, 3, 4",
+    "courses": "SELECT key, state FROM courses ORDER BY key",
+    "counted": "SELECT key, revision, content_hash, body FROM cases JOIN versions"
+    " ON versions.id = newest ORDER BY key",
+    "duplicates": "SELECT cases.key, count(*) FROM duplicates JOIN versions"
+    " ON versions.id = version_id JOIN cases ON cases.id = case_id GROUP BY 1 ORDER BY 1",
+    "quarantine": "SELECT code, rule, report_id, count(*) FROM quarantine GROUP BY 1, 2, 3"
+    " ORDER BY 1, 2, 3",
+}
+
+
+def said(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that the store of a deployment says about its records."""
+    store = open_store(url, create=False)
+    found = {}
+    with store.read() as connection:
+        for name, query in EVERYWHERE.items():
+            table = tables.metadata.tables.get(name)
+            columns = (
+                ""
+                if table is None
+                else ", ".join(
+                    column.name for column in table.c if column.name not in ("position", "fit")
+                )
+            )
+            rows = connection.exec_driver_sql(query.format(columns=columns)).all()
+            # booleans are numbers to SQLite; the order of texts is each engine's own
+            found[name] = sorted(
+                (tuple(int(v) if isinstance(v, bool) else v for v in row) for row in rows),
+                key=repr,
+            )
+    store.close()
+    return found
+
+
+@pytest.mark.kafka
+@pytest.mark.postgresql
+@DROPPED
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_import_through_kafka_and_postgresql_says_what_the_embedded_one_says(
+    tmp_path: Path, kafka: str, postgresql: str, workers: int
+) -> None:
+    """Reports and follow-up records, with late versions, repeats and records that are held."""
+    file = tmp_path / "cohort.ndjson"
+    embedded = Deployment(tmp_path / "embedded")
+    embedded.run("simulate", "--out", str(file), "--courses", "30", "--days", "200")
+    with file.open("a") as lines:
+        for i in range(1_500):
+            product = "Spravato" if i % 50 == 0 else f"Product {i % 17}"
+            one = report(
+                "archive",
+                f"K-{i // 2 if i % 10 == 0 else i}",
+                version=i,
+                products=[{"name": product, "role": "suspect"}],
+                reactions=[{"term": "Dissociation" if i % 75 == 0 else f"Term {i % 29}"}],
+                patient={"age_years": 900 if i % 97 == 0 else 44},
+            )
+            lines.write(json.dumps(one) + "\n")
+    expected = imported(embedded, file)
+    with Cluster(tmp_path / "cluster", kafka, postgresql) as cluster:
+        cluster.up(workers)
+        summary = imported(cluster, file)
+        assert [summary[name] for name in DISPOSITIONS] == [expected[name] for name in DISPOSITIONS]
+        assert cluster.differing() == []
+    one, other = said(f"sqlite:///{tmp_path}/embedded/store.db"), said(postgresql)
+    assert {name: len(rows) for name, rows in one.items()} == {
+        name: len(rows) for name, rows in other.items()
+    }
+    assert [name for name in one if one[name] != other[name]] == []
+    assert len(one["scores"]) > 300
+    assert min(len(rows) for rows in one.values()) > 0

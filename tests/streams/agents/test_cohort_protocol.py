@@ -30,8 +30,8 @@ DAYS = 200
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url)
     with opened.write() as connection:
         bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
     yield opened
@@ -72,7 +72,7 @@ def course(number: int, *events: Event, revision: int = 1) -> Change:
 
 def rows(store: Store, table: Any) -> list[Any]:
     with store.read() as connection:
-        return list(connection.execute(select(table)).all())
+        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
 
 
 def apply(one: Detector, position: int, *changes: Change) -> None:

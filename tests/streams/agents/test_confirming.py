@@ -85,16 +85,16 @@ def configured(folder: Path, family: str = FAMILY, watchlist: str = WATCHLIST) -
     return Configuration.load(settings)
 
 
-def made(path: Path) -> Store:
-    opened = open_store(f"sqlite:///{path}")
+def made(url: str) -> Store:
+    opened = open_store(url)
     with opened.write() as connection:
         bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
     return opened
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = made(tmp_path / "store.db")
+def store(store_url: str) -> Iterator[Store]:
+    opened = made(store_url)
     yield opened
     opened.close()
 
@@ -136,7 +136,7 @@ def demand(reason: str = "test") -> Change:
 
 def rows(store: Store, table: Any) -> list[Any]:
     with store.read() as connection:
-        return list(connection.execute(select(table)).all())
+        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
 
 
 def looks(store: Store) -> dict[int, int | None]:
@@ -429,7 +429,7 @@ def test_a_restart_after_every_message_changes_nothing(
                     revision=revision,
                 )
             )
-    other = made(tmp_path / "other.db")
+    other = made(f"sqlite:///{tmp_path}/other.db")
     run(Detector(other, configuration, LOG), clock, days)
     for position, changes in enumerate([*days, [demand()]]):
         clock.day(position, hour=1.0 if position == len(days) else 12.0)
@@ -448,7 +448,7 @@ def test_the_order_of_cases_and_the_size_of_batches_change_nothing(
     """Given the same days and the same checkpoints."""
     chance = random.Random(6)
     days = harm(chance, 8)
-    other = made(tmp_path / "other.db")
+    other = made(f"sqlite:///{tmp_path}/other.db")
     run(Detector(other, configuration, LOG), clock, days)
     one, position = Detector(store, configuration, LOG), 0
     for day, changes in enumerate(days):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +22,8 @@ from streams.agents.disposal import Disposal
 from streams.agents.items import Taken
 from streams.sealing import Sealer
 from streams.store import tables
-from streams.store.store import bind_log, open_store
+from streams.store.store import bind_log
+from tests.conftest import NewStore
 
 LOG = "the log of this test"
 TAKEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,10 +76,11 @@ def entry(index: int, record: dict[str, Any]) -> Entry:
     )
 
 
-def stored(lots: list[list[dict[str, Any]]]) -> tuple[dict[str, Course], list[Any]]:
+def stored(
+    new_store: NewStore, lots: list[list[dict[str, Any]]]
+) -> tuple[dict[str, Course], list[Any]]:
     """Courses that hold a record, by patient, and the findings, after some lots of records."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store(f"sqlite:///{Path(folder)}/store.db")
+    with new_store() as store:
         with store.write() as connection:
             bind_log(connection, "follow_up", LOG, {("followups", 0): 10**6})
         disposal = Disposal("followups", store, VOCABULARY, LOG)
@@ -99,7 +99,6 @@ def stored(lots: list[list[dict[str, Any]]]) -> tuple[dict[str, Course], list[An
                 .join(courses, courses.c.id == findings.c.course_id)
                 .order_by(courses.c.patient, *findings.primary_key)
             ).all()
-        store.close()
     for number, course in found.values():
         assert again[number] == course
     rows = [(row.patient, row.code, row.anchor, row.day, row.records) for row in listed]
@@ -127,7 +126,7 @@ def expected(records: list[dict[str, Any]]) -> dict[str, Course]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(one_version, min_size=1, max_size=14), st.randoms(use_true_random=False))
 def test_any_order_and_any_lots_end_in_the_same_courses(
-    records: list[dict[str, Any]], chance: random.Random
+    new_store: NewStore, records: list[dict[str, Any]], chance: random.Random
 ) -> None:
     """Late, repeated, corrected, nullified, and moved to another patient."""
     arrivals = records + chance.choices(records, k=len(records) // 2)
@@ -137,33 +136,35 @@ def test_any_order_and_any_lots_end_in_the_same_courses(
         size = chance.randint(1, len(arrivals))
         lots.append(arrivals[:size])
         arrivals = arrivals[size:]
-    found, findings = stored(lots)
+    found, findings = stored(new_store, lots)
     assert found == expected(records)
-    assert findings == stored([records])[1]
+    assert findings == stored(new_store, [records])[1]
 
 
-def test_a_correction_takes_a_finding_back() -> None:
+def test_a_correction_takes_a_finding_back(new_store: NewStore) -> None:
     visits = [urinary("a", "2025-01-01", 2), urinary("b", "2025-02-01", 13, version=1)]
-    _, findings = stored([visits])
+    _, findings = stored(new_store, [visits])
     assert findings == [("p1", "symptoms_worse", "OABSS severe", 739283, '["a", "b"]')]
-    courses, findings = stored([visits, [urinary("b", "2025-02-01", 3, version=2)]])
+    courses, findings = stored(new_store, [visits, [urinary("b", "2025-02-01", 3, version=2)]])
     assert findings == []
     assert courses["p1"].n == 2
 
 
-def test_a_record_that_was_another_patients_leaves_the_first_course() -> None:
+def test_a_record_that_was_another_patients_leaves_the_first_course(new_store: NewStore) -> None:
     visits = [urinary("a", "2025-01-01", 2), urinary("b", "2025-02-01", 13, version=1)]
     moved = urinary("b", "2025-02-01", 13, version=2, patient="p2")
-    courses, findings = stored([visits, [moved]])
+    courses, findings = stored(new_store, [visits, [moved]])
     assert {patient: course.n for patient, course in courses.items()} == {"p1": 1, "p2": 1}
     assert findings == []
 
 
-def test_a_nullified_record_leaves_its_course_empty() -> None:
+def test_a_nullified_record_leaves_its_course_empty(new_store: NewStore) -> None:
     gone = urinary("a", "2025-01-01", 13, version=2, status="nullified", haematuria=True)
-    courses, findings = stored([[urinary("a", "2025-01-01", 13, version=1, haematuria=True)]])
+    courses, findings = stored(
+        new_store, [[urinary("a", "2025-01-01", 13, version=1, haematuria=True)]]
+    )
     assert len(findings) == 1
     courses, findings = stored(
-        [[urinary("a", "2025-01-01", 13, version=1, haematuria=True)], [gone]]
+        new_store, [[urinary("a", "2025-01-01", 13, version=1, haematuria=True)], [gone]]
     )
     assert (courses, findings) == ({}, [])

@@ -29,8 +29,8 @@ DAY = date(2025, 1, 1).toordinal()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url)
     with opened.write() as connection:
         bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
     yield opened
@@ -65,7 +65,7 @@ def market(first: int, count: int) -> list[Change]:
 
 def rows(store: Store, table: Any) -> list[Any]:
     with store.read() as connection:
-        return list(connection.execute(select(table)).all())
+        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
 
 
 def apply(one: Detector, position: int, changes: Sequence[Change]) -> None:

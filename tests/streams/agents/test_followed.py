@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,8 @@ START = date(2025, 1, 1).toordinal()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url)
     with opened.write() as connection:
         bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
     yield opened
@@ -64,7 +63,7 @@ def course(
 
 def rows(store: Store, table: Any) -> list[Any]:
     with store.read() as connection:
-        return list(connection.execute(select(table)).all())
+        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
 
 
 def apply(one: Detector, position: int, *changes: Change) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +21,8 @@ from streams.agents.items import Taken
 from streams.sealing import Sealer
 from streams.store import tables
 from streams.store.conservation import conservation
-from streams.store.store import bind_log, open_store
+from streams.store.store import bind_log
+from tests.conftest import NewStore
 from tests.deployment import report
 
 LOG = "the log of this test"
@@ -70,10 +69,9 @@ def entry(index: int, record: dict[str, Any]) -> Entry:
     )
 
 
-def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
+def outcome(new_store: NewStore, lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
     """Scores, what case review holds, counted cases and conservation after some lots of records."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store(f"sqlite:///{Path(folder)}/store.db")
+    with new_store() as store:
         with store.write() as connection:
             bind_log(connection, "intake", LOG, {("reports", 0): 10**6})
             bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
@@ -105,7 +103,6 @@ def outcome(lots: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
                 .join(versions, versions.c.id == cases.c.newest)
                 .order_by(cases.c.report_id)
             ).all()
-        store.close()
     assert law.holds
     assert law.received == sum(map(len, lots))
     return scored, reviewed, counted, {k: law.disposed[k] for k in ("counted", "nullified")}
@@ -124,8 +121,8 @@ def cut(records: list[dict[str, Any]], chance: random.Random) -> list[list[dict[
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(one_version, min_size=1, max_size=14), st.randoms(use_true_random=False))
 def test_any_permutation_counts_the_same(
-    records: list[dict[str, Any]], chance: random.Random
+    new_store: NewStore, records: list[dict[str, Any]], chance: random.Random
 ) -> None:
     shuffled = records + chance.choices(records, k=len(records) // 2)
     chance.shuffle(shuffled)
-    assert outcome(cut(shuffled, chance)) == outcome([records])
+    assert outcome(new_store, cut(shuffled, chance)) == outcome(new_store, [records])

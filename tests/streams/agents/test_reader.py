@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from faust.types import TP
 
 from schemas.errors import LogError
-from streams.agents.reader import TRIM_AFTER, Reader
+from streams.agents.reader import REWINDS, TRIM_AFTER, Reader
 from streams.log import open_log
 from streams.log.base import Message, Topic
 
 
-def test_what_was_taken_is_skipped_and_a_gap_is_an_error() -> None:
+class Consumer:
+    """Faust's, as far as it is asked here."""
+
+    def __init__(self, *ours: int) -> None:
+        self.ours = {TP("reports", partition) for partition in ours}
+        self.sought: list[dict[TP, int]] = []
+
+    def assignment(self) -> set[TP]:
+        return self.ours
+
+    async def seek_wait(self, partitions: dict[TP, int]) -> None:
+        self.sought.append(partitions)
+
+
+def test_what_was_taken_is_skipped() -> None:
     reader = Reader("reports")
     reader.reset({0: 3, 1: 0})
     assert not reader.is_next(0, 2)
     assert reader.is_next(0, 3)
     assert not reader.is_next(0, 3)
     assert reader.is_next(1, 0)
-    with pytest.raises(LogError, match="4 should come next, 6 came"):
-        reader.is_next(0, 6)
+
+
+def test_what_is_missing_is_sent_again_and_nothing_is_taken_before_it() -> None:
+    reader, consumer = Reader("reports"), Consumer(0, 1)
+    reader.reset({0: 3, 1: 0})
+    asyncio.run(reader.rewind(consumer))
+    assert consumer.sought == []
+    assert not reader.is_next(0, 6)
+    assert not reader.is_next(0, 7)
+    assert reader.is_next(1, 0)
+    asyncio.run(reader.rewind(consumer))
+    asyncio.run(reader.rewind(consumer))
+    assert consumer.sought == [{TP("reports", 0): 3}]
+    assert [reader.is_next(0, offset) for offset in (3, 4, 5, 6)] == [True] * 4
+
+
+def test_what_never_comes_is_a_gap() -> None:
+    reader, consumer = Reader("reports"), Consumer(0)
+    reader.reset({0: 3})
+
+    async def again() -> None:
+        assert not reader.is_next(0, 6)
+        await reader.rewind(consumer)
+
+    for _ in range(REWINDS):
+        asyncio.run(again())
+    with pytest.raises(LogError, match="reports/0: 3 does not come"):
+        asyncio.run(again())
+
+
+def test_a_partition_that_is_not_ours_is_left_to_its_owner() -> None:
+    reader, consumer = Reader("reports"), Consumer(1)
+    reader.reset({0: 5})
+    assert not reader.is_next(1, 0)
+    assert not reader.is_next(1, 7)
+    assert not reader.is_next(0, 7)  # it was taken from us meanwhile
+    asyncio.run(reader.rewind(consumer))
+    assert consumer.sought == []
 
 
 def test_the_log_lets_go_of_what_is_stored_and_of_nothing_else(tmp_path: Path) -> None:

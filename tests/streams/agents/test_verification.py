@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from math import inf, nextafter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +25,9 @@ DAY = 739_000
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(store_url: str) -> Iterator[Store]:
     """1,500 cases of many products, stored, counted and scored at a checkpoint."""
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+    opened = open_store(store_url)
     with opened.write() as connection:
         bind_log(connection, "detect", LOG, {("changes", 0): 10})
     changes = []

@@ -81,6 +81,31 @@ def test_nothing_is_lost_or_doubled_when_a_worker_stops_and_starts(
     assert sorted(worker.values) == sorted(values)
 
 
+def test_while_an_agent_is_busy_only_so_much_is_fetched(
+    url: str, log: Log, topic: str, tmp_path: Path
+) -> None:
+    """What waits for a store that is slow waits in the log."""
+    values = fill(log, topic, range(1_000), partitions=1)
+    worker = Worker(url, topic, tmp_path)
+    fetched: list[int] = []
+
+    async def busy(events: list[Any]) -> None:
+        if not fetched:
+            assert worker.running is not None
+            offsets = worker.running.consumer._read_offset
+            before = -1
+            while (now := offsets[TP(topic, 0)] or 0) != before:
+                before = now
+                await asyncio.sleep(0.5)
+            fetched.append(now)
+
+    worker.before_batch = busy
+    asyncio.run(worker.run(lambda: len(worker.taken) >= len(values)))
+    # a batch of 4 in hand, 16 that wait for it, and the fetch that found no room
+    assert 0 < fetched[0] <= 4 + 2 * 16 + 1
+    assert worker.values == values
+
+
 def test_an_agent_that_fails_ends_the_app_and_loses_nothing(
     url: str, log: Log, topic: str, tmp_path: Path
 ) -> None:

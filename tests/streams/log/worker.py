@@ -21,6 +21,7 @@ class Worker:
         self.positions: dict[TP, int] = {}
         self.told: list[str] = []
         self.before_batch: Callable[[list[Any]], Awaitable[None]] | None = None
+        self.running: App | None = None
 
     @property
     def values(self) -> list[bytes]:
@@ -36,6 +37,7 @@ class Worker:
             broker_commit_interval=0.2,
         )
         app.agent(app.topic(self.topic), name="take")(self._take)
+        self.running = app
         return app
 
     async def run(self, until: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -79,7 +79,9 @@ def cohort(
         lag_days=scope.lag_days,
         courses=len(book),
         rates=tuple(
-            _rate(row) for row in rows if row.product in (base(product), EVERY) and _of(row)
+            _rate(row)
+            for row in sorted(rows, key=_order)
+            if row.product in (base(product), EVERY) and _of(row)
         ),
         against=tuple(against),
         steps=tuple(steps),
@@ -88,6 +90,12 @@ def cohort(
         evidence=_evidence(connection, as_of, product, event),
         runs=cohort_runs(connection, as_of, product, event),
     )
+
+
+def _order(row: Counted) -> tuple[str, str, int, str]:
+    """By product and axis, bands of numbers by their first."""
+    digits = row.stratum.partition("-")[0]
+    return row.product, row.axis, int(digits) if digits.isdigit() else 0, row.stratum
 
 
 def _of(row: Counted) -> bool:

@@ -78,12 +78,16 @@ class Prior(Struct, frozen=True):
 
 
 class Pair(Struct, frozen=True):
-    """The pair in one dataset of reports; datasets are never added together."""
+    """The pair in one dataset of reports; datasets are never added together.
+
+    `no_prior`: why EBGM has none, where it has none.
+    """
 
     dataset: str
     cells: Cells
     statistics: tuple[Statistic, ...]
     prior: Prior | None
+    no_prior: str
 
 
 class Part(Struct, frozen=True):

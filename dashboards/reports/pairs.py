@@ -27,7 +27,7 @@ from detectors.followup import looks
 from detectors.rules import Rule as ScreeningRule
 from detectors.rules import holds
 from streams.store import tables
-from streams.store.fits import NONE, Fits, fits_at
+from streams.store.fits import NONE, Fit, Fits, fits_at
 
 Name = tuple[str, str, str]  # dataset, product, event
 
@@ -103,7 +103,14 @@ def pair(found: Fold, of: Name, fits: Fits) -> Pair:
             beta2=float(prior.beta2),
             p=float(prior.p),
         ),
+        no_prior=_no_prior(fit),
     )
+
+
+def _no_prior(fit: Fit | None) -> str:
+    if fit is None:
+        return "no checkpoint had been made, or none with a case of this dataset"
+    return "" if fit.prior is not None else fit.message or "the fit failed"
 
 
 def value(number: Any) -> Any:

@@ -124,7 +124,7 @@ def _pair(report: Report, pair: Pair, own: Pair) -> Iterable[Block]:
     for one in pair.statistics:
         yield Worked(one.title, one.steps)
     if pair.prior is None:
-        yield Text("EBGM has no value: no prior was fitted at the newest checkpoint.")
+        yield Text(f"EBGM has no value, since it has no prior: {pair.no_prior}.")
     else:
         yield Text(
             f"The prior of EBGM was fitted to {count(pair.prior.pairs)} pairs at the checkpoint "

@@ -77,6 +77,16 @@ def test_a_report_as_it_was_written_differs_nowhere(store: Told, given: Report, 
     assert found.values >= 1
 
 
+def test_every_signal_of_every_kind_and_dataset_has_a_report(store: Told) -> None:
+    made = store.all()
+    assert {one.subject.dataset for one in made} == {"spontaneous", "cohort"}
+    assert {one.subject.kind for one in made} >= {"screening", "case_review"}
+    for one in made:
+        assert len(rendered(one, "html")) > 10_000
+        assert rendered(one, "pdf").startswith(b"%PDF-1.7")
+        assert checked(store, "json", rendered(one, "json")).differences == ()
+
+
 def test_any_one_number_that_was_changed_is_named_and_no_other(given: Report) -> None:
     content = json.loads(as_json(given))
     stored = values("json", as_json(given))

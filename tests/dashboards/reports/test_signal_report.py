@@ -85,7 +85,9 @@ def test_every_statistic_follows_from_the_four_counts(made: Report) -> None:
 
 
 def test_ebgm_has_the_prior_of_the_checkpoint_and_says_so(store: Told, made: Report) -> None:
-    assert made.pairs[0].prior is None  # eight pairs were too few for a fit
+    assert made.pairs[0].prior is None
+    assert made.pairs[0].no_prior.startswith("the likelihood is highest where")
+    assert made.pairs[1].no_prior.startswith("no checkpoint")
     store.checkpoint()
     fits = Fits(store.position, {"spontaneous": Fit(40, Prior(0.2, 0.06, 1.4, 1.8, 0.1))})
     with store.filled.store.write() as connection:

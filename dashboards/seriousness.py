@@ -70,7 +70,7 @@ class Seriousness:
                 .where(table.c.position > self._position, table.c.kind == "case")
                 .order_by(table.c.position, table.c.place)
             )
-            for position, body in connection.execution_options(yield_per=2_000).execute(query):
+            for position, body in connection.execute(query.execution_options(yield_per=2_000)):
                 self._apply(decode_change(body))
                 self._position = position
 

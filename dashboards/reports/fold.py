@@ -106,7 +106,7 @@ def _versions(
     connection: Connection, changes: dict[int, Change], position: int
 ) -> dict[int, tuple[str, str, tuple[Version, ...]]]:
     cases, versions, records = tables.cases, tables.versions, tables.records
-    rows = connection.execution_options(yield_per=5_000).execute(
+    query = (
         select(
             versions.c.case_id,
             cases.c.sender,
@@ -123,6 +123,7 @@ def _versions(
         .where(cases.c.stream == "reports")
         .order_by(versions.c.case_id, versions.c.id)
     )
+    rows = connection.execute(query.execution_options(yield_per=5_000))
     found: dict[int, tuple[str, str, tuple[Version, ...]]] = {}
     later: dict[int, list[Version]] = {}
     for number, group in groupby(rows, key=lambda row: row.case_id):

@@ -142,7 +142,7 @@ def _raw(connection: Connection) -> Iterator[tuple[Any, ...]]:
         for name in _COLUMNS
     ]
     query = select(*columns, table.c.previous, table.c.hash).order_by(table.c.seq)
-    for row in connection.execution_options(yield_per=2_000).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=2_000)):
         yield tuple(row)
 
 

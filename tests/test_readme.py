@@ -111,8 +111,12 @@ def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
     assert first["evans_prr"] == ("2025-07-04", 4)
 
 
+def test_a_regulator_is_made_and_gets_a_link(outputs: list[str]) -> None:
+    assert re.fullmatch(r"/sign-in/\S{43}", outputs[10].strip())
+
+
 def test_a_report_is_written_and_checks_out(outputs: list[str]) -> None:
-    *written, checked = outputs[10].split("\n")[:-1]
+    *written, checked = outputs[11].split("\n")[:-1]
     assert [line.rsplit(".", 1)[1] for line in written] == ["html", "pdf", "json", "csv"]
     assert all(line.startswith("reports/signal-1-at-") for line in written)
     assert re.fullmatch(r"signal-1-at-\d+: \d+ values compared, 0 differ", checked)

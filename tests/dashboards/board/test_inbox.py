@@ -227,6 +227,15 @@ def test_a_place_is_that_of_the_whole_order_whatever_is_filtered(board: Board) -
     assert f'data-label="No."><span>{place}<' in board.get("/?rule=ror025")
 
 
+def test_a_due_date_that_is_over_is_said(board: Board) -> None:
+    with officer(board) as client:
+        move(client, "", owner="Anna", due="2026-01-31")
+        assert "new · Anna, due 2026-01-31 overdue" in text(client.get("/").text)
+        move(client, "", owner="Anna", due="2999-01-31")
+        assert "new · Anna, due 2999-01-31 " in (shown := text(client.get("/").text))
+    assert "overdue" not in shown
+
+
 def test_the_cohort_stands_in_the_same_order(empty: Board) -> None:
     follow(empty.filled, clinic())
     detect(empty.filled)

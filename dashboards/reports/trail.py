@@ -1,23 +1,47 @@
-"""What people did to a signal. Nobody can do anything yet: the workflow fills `moves` in."""
+"""What people did to a signal, as the workflow has it.
+
+As of a position these are the acts before it: what was done while a position was the newest shows
+from the next one on, so that a report of a position is the same whenever it is made.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dashboards.reports.model import Move
-
-FIRST = "new"
-CLOSED = ("refuted", "closed")
+from dashboards.reports.moment import utc
+from streams.store import tables
+from streams.store.workflow import ENDED, STATES
 
 
 def moves(connection: Connection, number: int, position: int) -> tuple[Move, ...]:
-    """Moves, notes and signatures of a signal by a position, the oldest first."""
-    return ()
+    """What was done with a signal before a position, the oldest first; a move by its new state."""
+    table = tables.acts
+    rows = connection.execute(
+        select(table)
+        .where(table.c.signal_id == number, table.c.position < position)
+        .order_by(table.c.id)
+    )
+    return tuple(
+        Move(
+            at=utc(row.at),
+            who=row.who,
+            what=row.to_state if row.to_state != row.from_state else row.what,
+            note=row.note,
+        )
+        for row in rows
+    )
 
 
 def state(moved: tuple[Move, ...]) -> str:
-    """The state that the last move led to."""
-    return moved[-1].what if moved else FIRST
+    """The state that the last move led to.
+
+    >>> noted = Move(at="2026-07-04T10:00:00Z", who="A", what="noted", note="")
+    >>> state((Move(at="2026-07-03T10:00:00Z", who="A", what="refuted", note="known"), noted))
+    'refuted'
+    """
+    last = _last(moved)
+    return last.what if last else STATES[0]
 
 
 def closed(moved: tuple[Move, ...]) -> str:
@@ -28,9 +52,15 @@ def closed(moved: tuple[Move, ...]) -> str:
     >>> closed(())
     ''
     """
-    return moved[-1].at if moved and moved[-1].what in CLOSED else ""
+    last = _last(moved)
+    return last.at if last and last.what in ENDED else ""
 
 
 def action(moved: tuple[Move, ...]) -> str:
     """What was decided, and why: the note of the last move."""
-    return moved[-1].note if moved else ""
+    last = _last(moved)
+    return last.note if last else ""
+
+
+def _last(moved: tuple[Move, ...]) -> Move | None:
+    return next((move for move in reversed(moved) if move.what in STATES), None)

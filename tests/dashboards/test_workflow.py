@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dashboards import people
+from dashboards.reports import trail as reports
 from dashboards.sessions import Viewer
 from dashboards.workflow import (
     CAUSALITY,
@@ -293,3 +294,16 @@ def test_an_act_or_a_state_changed_behind_the_trail_is_named(filled: Filled) -> 
                 connection.execute(delete(table))
                 connection.execute(insert(table), rows)
         assert wrong() == []
+
+
+def test_as_of_a_position_a_report_has_what_was_done_before_it(filled: Filled) -> None:
+    for revision, to in enumerate(PATH):
+        do(filled, ANN, form(to, revision))
+    do(filled, BOB, form("", 5, owner="Ann"))
+    with filled.store.read() as connection:
+        before, after = (reports.moves(connection, 1, position) for position in (8, 9))
+    assert before == ()  # they were done while 8 was the newest
+    assert [move.what for move in after] == [*PATH, "noted"]
+    assert {(move.who, move.note) for move in after} == {("Ann", "why"), ("Bob", "why")}
+    assert (reports.state(after), reports.action(after)) == ("closed", "why")
+    assert reports.closed(after) == after[4].at

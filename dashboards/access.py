@@ -52,7 +52,7 @@ TABLE: dict[str, Who] = {
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/v1/signals": PEOPLE,
     "/v1/signals/{number:int}": PEOPLE,
-    "/v1/signals/{number:int}/report": PEOPLE,
+    "/v1/signals/{number:int}/report": PATIENT_ROWS,  # it lists the cases
     "/": PEOPLE,
     "/inbox/events": PEOPLE,
     "/events": PEOPLE,

@@ -92,13 +92,13 @@ def test_a_wrong_record_is_told_and_held(outputs: list[str]) -> None:
 
 
 def test_the_sample_is_imported_and_verified(outputs: list[str]) -> None:
-    assert re.search(r"^received\s+105$", outputs[6], re.MULTILINE)
-    assert re.search(r"^counted\s+105$", outputs[6], re.MULTILINE)
-    assert "0 differences" in outputs[7]
+    assert re.search(r"^received\s+105$", outputs[5], re.MULTILINE)
+    assert re.search(r"^counted\s+105$", outputs[5], re.MULTILINE)
+    assert "0 differences" in outputs[6]
 
 
 def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
-    row, rules = outputs[8].strip().splitlines()
+    row, rules = outputs[7].strip().splitlines()
     # by hand: a = 4, b = 20, c = 1, d = 80: PRR = (4/24) / (1/81)
     values = row.split(",")
     assert values[:7] == ["ketamine", "Cystitis", "4", "24", "5", "105", values[6]]
@@ -109,6 +109,10 @@ def test_the_sample_is_scored_and_dated(outputs: list[str]) -> None:
     # chi-squared with Yates' correction 104 (220 - 52)^2 / (23 * 81 * 4 * 100) = 3.94
     assert first["ror025"] == ("2025-07-03", 3)
     assert first["evans_prr"] == ("2025-07-04", 4)
+
+
+def test_a_regulator_is_made_and_gets_a_link(outputs: list[str]) -> None:
+    assert re.fullmatch(r"/sign-in/\S{43}", outputs[10].strip())
 
 
 def test_a_report_is_written_and_checks_out(outputs: list[str]) -> None:

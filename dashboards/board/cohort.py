@@ -19,9 +19,9 @@ from detectors.followup.counted import backgrounds
 from detectors.scope import GROUP, Scope
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
+from streams.store.workflow import ENDED, NOW
 
 PAGE = 50
-CLOSED = ("refuted", "closed")
 _FIELDS = ("product", "look")
 
 # in the order of the list; the words stand on the page
@@ -186,10 +186,9 @@ def look(one: Beside, open_signals: set[tuple[str, str]]) -> str:
 
 def signalled(connection: Connection) -> set[tuple[str, str]]:
     """Products and events with an open signal of the cohort."""
-    table = tables.signals
     rows: Sequence[Any] = connection.execute(
-        select(table.c.product, table.c.event).where(
-            table.c.dataset == "cohort", table.c.state.not_in(CLOSED)
+        select(NOW.c.product, NOW.c.event).where(
+            NOW.c.dataset == "cohort", NOW.c.state.not_in(ENDED)
         )
     ).all()
     return {(row.product, row.event) for row in rows}

@@ -26,6 +26,7 @@ from detectors.followup.counted import ASSESSED_BY, backgrounds
 from detectors.followup.rates import rate
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
+from streams.store.workflow import NOW
 
 KINDS = {
     "before": "before the first dose",
@@ -261,6 +262,5 @@ def rate_text(row: Counted) -> str:
 
 
 def _signals(connection: Connection, event: str, products: set[str]) -> Sequence[Any]:
-    table = tables.signals
-    rows = connection.execute(select(table).where(table.c.event == event).order_by(table.c.id))
+    rows = connection.execute(select(NOW).where(NOW.c.event == event).order_by(NOW.c.id))
     return [row for row in rows if base(row.product) in products]

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -203,6 +204,7 @@ class Inbox:
             "id": f"{moment}.{digest}",
             "moment": moment,
             "now": time.time(),
+            "today": datetime.now(UTC).date().isoformat(),
             "notes": said,
             "filters": view.filters,
             "page": page,

@@ -9,8 +9,6 @@ from dashboards.access import viewer
 from dashboards.sessions import PATIENT_LEVEL
 from streams.store import trail
 
-READ = "patient_rows_read"
-
 
 def may_read(request: Request) -> bool:
     """Whether the viewer may read rows of single patients."""
@@ -22,4 +20,4 @@ def record(connection: Connection, request: Request, subject: str, rows: str, n:
     """Write down that the viewer reads `n` rows of a kind ("cases", "courses", ...)."""
     who = viewer(request)
     assert who is not None  # the check of who is asking was passed
-    trail.append(connection, who.actor, READ, subject, after={"rows": rows, "n": n})
+    trail.append(connection, who.actor, trail.READ, subject, after={"rows": rows, "n": n})

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboards.reports import trail
+from dashboards.board import reading
 from dashboards.reports.formats import MEDIA, rendered
 from dashboards.reports.html import policy
 from dashboards.reports.moment import resolve, utc
@@ -22,6 +22,7 @@ from schemas.errors import InputError
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.store import Store
+from streams.store.workflow import NOW
 
 MOST = 500
 _STATUS = {"no_such_signal": 404}
@@ -52,10 +53,9 @@ class _Reports:
             limit = _whole(request, "limit", MOST, MOST)
         except InputError as error:
             return _refused(error)
-        table = tables.signals
         with self._store.read() as connection:
             rows = connection.execute(
-                select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+                select(NOW).where(NOW.c.id > after).order_by(NOW.c.id).limit(limit)
             ).all()
             found = [_signal(connection, row) for row in rows]
         more = found[-1]["id"] if len(found) == limit and found else None
@@ -63,9 +63,9 @@ class _Reports:
 
     def one(self, request: Request) -> Response:
         """One signal with its rules, its newest score and its history."""
-        number, table = request.path_params["number"], tables.signals
+        number = request.path_params["number"]
         with self._store.read() as connection:
-            row = connection.execute(select(table).where(table.c.id == number)).first()
+            row = connection.execute(select(NOW).where(NOW.c.id == number)).first()
             if row is None:
                 return _refused(InputError("no_such_signal", f"there is no signal {number}"))
             found = _signal(connection, row) | {
@@ -88,6 +88,9 @@ class _Reports:
                 made = signal_report(connection, number, as_of, self._setting)
         except InputError as error:
             return _refused(error)
+        # it lists the cases
+        with self._store.write() as connection:
+            reading.record(connection, request, f"signal {number}", "report", len(made.cases))
         kind = "inline" if name in ("html", "pdf") else "attachment"
         headers = {"content-disposition": f'{kind}; filename="{made.id}.{name}"'}
         if name == "html":
@@ -112,14 +115,13 @@ def _signal(connection: Connection, row: Any) -> dict[str, Any]:
     held = connection.execute(
         select(rules).where(rules.c.signal_id == row.id).order_by(rules.c.rule)
     )
-    newest = 2**62
     return {
         "id": row.id,
         "kind": row.kind,
         "dataset": row.dataset,
         "product": row.product,
         "event": row.event,
-        "state": trail.state(trail.moves(connection, row.id, newest)),
+        "state": row.state,
         "priority": row.priority,
         "raised_position": row.raised_position,
         "raised_at": utc(row.raised_at),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from schemas.errors import InputError
-from streams.cli.options import as_json, deployment
+from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
 
 
@@ -69,17 +69,26 @@ def list_held(settings: Settings, as_json: bool, code: str | None, limit: int) -
 @deployment
 @click.argument("number", type=int)
 def show(settings: Settings, number: int) -> int:
-    """Show one held record: its faults, and the bytes as they were received."""
+    """Show one held record: its faults, and the bytes as they were received.
+
+    The audit trail gets an entry of it.
+    """
     from streams.sealing import load_sealer
+    from streams.store import trail
     from streams.store.quarantine import one
     from streams.store.store import open_store
 
     store = open_store(settings.store, create=False)
-    with store.read() as connection:
-        row = one(connection, number)
-    store.close()
-    if row is None:
-        raise InputError("not_held", f"no record {number} is held in quarantine")
+    try:
+        with store.read() as connection:
+            row = one(connection, number)
+        if row is None:
+            raise InputError("not_held", f"no record {number} is held in quarantine")
+        with store.write() as connection:
+            after = {"rows": "raw record", "n": 1}
+            trail.append(connection, operator(), trail.READ, f"record {number}", after=after)
+    finally:
+        store.close()
     print(json.dumps(_plain(row), indent=2))
     raw = load_sealer(settings.data).open(row.sealed, row.wrapped_key)
     print(raw.decode("utf-8", errors="backslashreplace"))
@@ -101,6 +110,7 @@ def replay(settings: Settings, numbers: tuple[int, ...], code: str | None, every
     from streams.agents.settling import settle
     from streams.log import open_log
     from streams.sealing import load_sealer
+    from streams.store import trail
     from streams.store.quarantine import held
     from streams.store.store import open_store
 
@@ -116,6 +126,9 @@ def replay(settings: Settings, numbers: tuple[int, ...], code: str | None, every
             ]
         if missing := set(numbers) - {row.id for row in rows}:
             raise InputError("not_held", f"not in quarantine: {sorted(missing)}")
+        with store.write() as connection:
+            for row in rows:
+                trail.append(connection, operator(), "record_replayed", f"record {row.id}")
         send(settings, log, load_sealer(settings.data), rows)
         with running_worker(settings):
             settle(settings, store, log, reason="replay")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from schemas.errors import InputError
-from streams.cli.options import as_json, deployment
+from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -89,6 +89,7 @@ def _made(
     from dashboards.reports.periodic import periodic
     from dashboards.reports.setting import Setting
     from dashboards.reports.signal_report import signal_report
+    from streams.store import trail
     from streams.store.store import open_store
 
     today = datetime.now(UTC).date()
@@ -100,9 +101,13 @@ def _made(
                 first, last = (day.date() for day in period)
                 return periodic(connection, first, last, setting, today=today)
             assert signal is not None
-            return signal_report(
-                connection, signal, resolve(connection, as_of, today=today), setting
-            )
+            moment = resolve(connection, as_of, today=today)
+            made = signal_report(connection, signal, moment, setting)
+        # it lists the cases
+        with store.write() as connection:
+            after = {"rows": "report", "n": len(made.cases)}
+            trail.append(connection, operator(), trail.READ, f"signal {signal}", after=after)
+        return made
     finally:
         store.close()
 

@@ -25,6 +25,7 @@ from streams.store.writing import upsert
 
 HEAD = "trail"  # its key in `meta`
 FIRST = bytes(32)
+READ = "patient_rows_read"  # what is written for each reading of rows of single patients
 _COLUMNS = ("seq", "at", "who", "role", "what", "subject", "why", "before", "after")
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dashboards import people
+from dashboards.reports import trail as reports
 from dashboards.sessions import Viewer
 from dashboards.workflow import (
     CAUSALITY,
@@ -293,3 +294,18 @@ def test_an_act_or_a_state_changed_behind_the_trail_is_named(filled: Filled) -> 
                 connection.execute(delete(table))
                 connection.execute(insert(table), rows)
         assert wrong() == []
+
+
+def test_a_report_has_what_was_done_up_to_an_entry_of_the_trail(filled: Filled) -> None:
+    for revision, to in enumerate(PATH):
+        do(filled, ANN, form(to, revision))
+    do(filled, BOB, form("", 5, owner="Ann"))
+    with filled.store.read() as connection:
+        every = reports.moves(connection, 1, 2**62)
+        first = reports.moves(connection, 1, every[0].entry)
+    assert [move.after for move in every] == [*PATH, "closed"]
+    assert [move.what for move in every] == ["moved"] * 5 + ["noted"]
+    assert {(move.who, move.note) for move in every} == {("Ann", "why"), ("Bob", "why")}
+    assert (reports.state(every), reports.action(every)) == ("closed", "why")
+    assert reports.closed(every) == every[4].at
+    assert (reports.state(first), reports.closed(first)) == (PATH[0], "")

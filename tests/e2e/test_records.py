@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +131,6 @@ def test_the_same_version_with_other_content_is_flagged(deployment: Deployment, 
         record = report("clinic", "C-1", version=1, reactions=[{"term": term}])
         answer = deployment.push(key, [record])
         settled(deployment, key, answer.json()["receipt_id"])
-    import sqlite3
-
     with sqlite3.connect(f"file:{deployment.data}/store.db?mode=ro", uri=True) as connection:
         flags = connection.execute(
             "SELECT version_conflict FROM versions v JOIN cases c ON c.id = v.case_id "
@@ -153,6 +153,12 @@ def test_a_row_that_fails_a_quality_rule_is_held_by_the_rules_name(
     assert "900" in deployment.run("quarantine", "show", str(one["id"])).stdout
     again = deployment.run("quarantine", "replay", str(one["id"])).stdout
     assert "0 accepted, 1 still held" in again
+    # who read it, and who sent it again, is in the audit trail
+    with closing(sqlite3.connect(deployment.data / "store.db")) as connection:
+        subject = (f"record {one['id']}",)
+        query = "SELECT what, role FROM trail WHERE subject = ? ORDER BY seq"
+        rows = connection.execute(query, subject).fetchall()
+    assert rows == [("patient_rows_read", "console"), ("record_replayed", "console")]
 
 
 def test_follow_up_records_are_taken(deployment: Deployment, key: str) -> None:

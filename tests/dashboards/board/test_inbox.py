@@ -95,12 +95,12 @@ def test_each_step_decides_between_those_that_are_equal_before_it(bare: Board) -
         "Suspended",
     ]
     shown = text(page)
-    assert "Fatal spontaneous screening IC025 1 fatal , 1 of 3 serious" in shown
-    assert "Not on it spontaneous · off the watchlist" in shown
-    assert "Sedation spontaneous screening IC025 no case" in shown
-    assert "Suspended spontaneous confirmed suspended" in shown
+    assert "esketamine spontaneous Fatal screening IC025 1 fatal , 1 of 3 serious" in shown
+    assert "arketamine plus spontaneous, off the watchlist Not on it" in shown
+    assert "spontaneous Sedation screening IC025 no case" in shown
+    assert "spontaneous Suspended confirmed suspended" in shown
     assert re.search(
-        r"New spontaneous screening IC025 no case \d{4}-\d\d-\d\d \d\d:\d\d new", shown
+        r"spontaneous New screening IC025 no case \d{4}-\d\d-\d\d \d\d:\d\d new", shown
     )
 
 
@@ -224,7 +224,16 @@ def test_filters_in_the_address_decide_what_is_shown(
 def test_a_place_is_that_of_the_whole_order_whatever_is_filtered(board: Board) -> None:
     whole = events(board.get("/"))
     place = whole.index("Dissociation") + 1
-    assert f'data-label="No.">{place}<' in board.get("/?rule=ror025")
+    assert f'data-label="No."><span>{place}<' in board.get("/?rule=ror025")
+
+
+def test_a_due_date_that_is_over_is_said(board: Board) -> None:
+    with officer(board) as client:
+        move(client, "", owner="Anna", due="2026-01-31")
+        assert "new · Anna, due 2026-01-31 overdue" in text(client.get("/").text)
+        move(client, "", owner="Anna", due="2999-01-31")
+        assert "new · Anna, due 2999-01-31 " in (shown := text(client.get("/").text))
+    assert "overdue" not in shown
 
 
 def test_the_cohort_stands_in_the_same_order(empty: Board) -> None:

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from dashboards.people import check_password, link_holds
 from streams.cli import main
+from streams.cli.options import operator
 from streams.gateway.keys import Keyring
 from streams.settings import Settings
+from streams.store import tables
 from streams.store.store import open_store
 
 PASSWORD = "correct horse battery"
@@ -110,3 +113,35 @@ def test_a_weak_password_is_refused(
 def test_a_role_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _main(tmp_path, "user", "create", "--name", "Ann", "--link-only") == 2
     assert "--role" in capsys.readouterr().err
+
+
+def test_rows_of_patients_are_granted_at_the_start_or_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("user", "create", "--role", "regulator", "--link-only", "--name")
+    assert _main(tmp_path, *create, "Rex", "--patient-level") == 0
+    assert _main(tmp_path, *create, "Roy") == 0
+    assert _main(tmp_path, "user", "grant", "--name", "Roy", "--patient-level") == 0
+    assert _main(tmp_path, "user", "grant", "--name", "Rex", "--no-patient-level") == 0
+    assert _main(tmp_path, "user", "list") == 0
+    listed = capsys.readouterr().out
+    assert listed == "Rex\tregulator\tactive\nRoy\tregulator\tactive\tpatient level\n"
+    assert _main(tmp_path, "user", "grant", "--name", "Nobody", "--patient-level") == 2
+    assert capsys.readouterr().err == "ketavigil: no_such_user: there is no user 'Nobody'\n"
+
+
+def test_what_a_command_does_is_in_the_trail_under_who_ran_it(tmp_path: Path) -> None:
+    assert _main(tmp_path, "key", "create", "--name", "clinic-a") == 0
+    assert _main(tmp_path, "key", "revoke", "1") == 0
+    create = ("user", "create", "--name", "Ann", "--role", "admin", "--link-only")
+    assert _main(tmp_path, *create) == 0
+    store = open_store(Settings.read(data=tmp_path).store)
+    with store.read() as connection:
+        rows = connection.execute(select(tables.trail).order_by(tables.trail.c.seq)).all()
+    store.close()
+    assert [(row.what, row.subject, row.role) for row in rows] == [
+        ("key_made", "key 1", "console"),
+        ("key_revoked", "key 1", "console"),
+        ("user_made", "user Ann", "console"),
+    ]
+    assert {row.who for row in rows} == {operator().name}

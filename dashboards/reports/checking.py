@@ -15,7 +15,8 @@ from dashboards.reports import content, flat
 from dashboards.reports.formats import rendered
 from dashboards.reports.model import Report
 from dashboards.reports.moment import resolve
-from dashboards.reports.periodic import Periodic, periodic
+from dashboards.reports.periodic import periodic
+from dashboards.reports.periodic_model import Periodic
 from dashboards.reports.setting import Setting
 from dashboards.reports.signal_report import signal_report
 from schemas.errors import InputError

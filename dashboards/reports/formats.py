@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.reports import content, flat, periodic_document, signal_document
 from dashboards.reports.html import as_html
 from dashboards.reports.model import Report
-from dashboards.reports.periodic import Periodic
+from dashboards.reports.periodic_model import Periodic
 from schemas.errors import InputError
 
 MEDIA = {

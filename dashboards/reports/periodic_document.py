@@ -20,7 +20,7 @@ from dashboards.reports.document import (
     table,
     words,
 )
-from dashboards.reports.periodic import Periodic, Reaction, Tracked
+from dashboards.reports.periodic_model import Periodic, Reaction, Tracked
 from dashboards.reports.signal_document import KINDS, when
 
 MOST = 200  # events of a product on the pages

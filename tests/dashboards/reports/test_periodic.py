@@ -15,8 +15,9 @@ import pytest
 from dashboards.reports.checking import check
 from dashboards.reports.document import Table
 from dashboards.reports.formats import rendered
-from dashboards.reports.periodic import Periodic, periodic
+from dashboards.reports.periodic import periodic
 from dashboards.reports.periodic_document import MOST, document
+from dashboards.reports.periodic_model import Periodic
 from schemas.errors import InputError
 from tests.dashboards.reports.support import Told, background, cystitis, report, told
 

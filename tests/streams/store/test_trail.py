@@ -238,3 +238,30 @@ def test_keys_made_and_revoked_are_in_the_trail_without_the_key(store: Store) ->
     ]
     assert json.loads(rows[0].after) == {"name": "clinic-a", "role": "registry"}
     assert key not in str(rows)
+
+
+@pytest.mark.postgresql
+def test_several_processes_make_one_chain_on_postgresql(postgresql: str) -> None:
+    stores = [open_store(postgresql) for _ in range(3)]
+
+    def work(store: Store) -> None:
+        for number in range(15):
+            with store.write() as connection:
+                trail.append(
+                    connection, ANN, "moved", f"signal {number}", why="päd", after={"n": 1}
+                )
+
+    threads = [threading.Thread(target=work, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults(stores[0]) == []
+    with stores[0].read() as connection:
+        assert trail.head(connection)[0] == 3 * 15
+    for statement in (update(tables.trail).values(why=""), delete(tables.trail)):
+        with pytest.raises(DBAPIError), stores[0].write() as connection:
+            connection.execute(statement)
+    assert faults(stores[0]) == []
+    for store in stores:
+        store.close()

@@ -85,7 +85,8 @@ class Disposal:
             with self._store.write() as connection:
                 move_position(connection, self.consumer, self._log_id, moves)
                 self._write(connection, records)
-                self._publish(connection, self._passed_on(canaries))
+                if canaries:
+                    self._publish(connection, self._passed_on(canaries))
                 if records or not canaries:
                     write_quality(connection, self.stream, quality, at=newest)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from schemas.errors import InputError
 from streams.cli.options import as_json
 
 SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
@@ -48,6 +47,13 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     help="followup: courses that are held at once.",
 )
 @click.option(
+    "--cases",
+    default=10_000_000,
+    show_default=True,
+    type=click.IntRange(min=20_000),
+    help="scale: cases at the end.",
+)
+@click.option(
     "--quick", is_flag=True, help="detectors: the smallest tables alone; followup: small sizes."
 )
 @click.option(
@@ -67,6 +73,7 @@ def command(
     runs: int,
     public: Path | None,
     courses: int,
+    cases: int,
     quick: bool,
     seed: int,
     as_json: bool,
@@ -87,8 +94,10 @@ def command(
     surveillances, weeks until planted harms are found, and the speed of the follow-up streams.
 
     formats: files of each format read on one core, beside a bare parse of the same bytes.
+
+    scale: what a report, memory, a rebuild and a full score cost from 10,000 cases on.
     """
-    from streams.bench import detectors, followup, formats, pipeline, truth
+    from streams.bench import detectors, followup, formats, pipeline, scale, truth
     from streams.bench.rows import text
 
     with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
@@ -105,7 +114,7 @@ def command(
         elif section == "formats":
             rows = formats.run(folder, records // 5, seed)
         else:
-            raise InputError("not_built", f"the section {section} is not built yet")
+            rows = scale.run(cases, seed)
     if as_json:
         print(msgspec.json.encode(rows).decode())
     else:

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from streams.bench import bare, pipeline
-from streams.cli import main
 from streams.store import tables
 from streams.store.store import open_store
 
@@ -47,8 +46,3 @@ def test_the_bare_loop_stores_and_scores_the_same_as_an_import(file: Path, tmp_p
     assert counted[0][0] == RECORDS
     assert len(scored[0]) > 1000
     assert scored[0] == scored[1]
-
-
-def test_a_section_that_is_not_built_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "scale"]) == 2
-    assert "the section scale is not built yet" in capsys.readouterr().err

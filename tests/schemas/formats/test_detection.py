@@ -38,7 +38,7 @@ def refusal(path: Path, form: str = "auto") -> str:
         (b'{"meta": {}, "results": []}', "unknown_format"),
         (b'{"anything": "1"}\n{"anything": "2"}\n', "unknown_format"),
         (b"\x1f\x8b\x08 broken off", "damaged_file"),
-        (gzip.compress(FAERS_CSV.encode())[:60], "damaged_file"),
+        (gzip.compress(FAERS_CSV.encode(), mtime=0)[:60], "damaged_file"),
         (b"PK\x03\x04 no zip", "unknown_format"),
         (b"<?xml version='1.0'?><html/>", "unknown_format"),
     ],

@@ -125,7 +125,12 @@ def message(value: bytes | None, offset: int = 0) -> SimpleNamespace:
     )
 
 
-@pytest.mark.parametrize("value", [b"", b"\xc1", b"no envelope", encode(envelope("a"))[:40], None])
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"\xc1", b"no envelope", encode(envelope("a"))[:40], None],
+    # an envelope is sealed anew each time, and two processes have to know a test by one name
+    ids=["empty", "no MessagePack", "no envelope", "cut off", "none"],
+)
 def test_a_message_that_cannot_be_read_is_one_record_held(
     store: Store, value: bytes | None
 ) -> None:

@@ -83,6 +83,7 @@ class Tally:
     def __init__(self) -> None:
         self.total = 0
         self._row: dict[int, int] = {}
+        self._rows_of: dict[int, array[int]] = {}  # of each product, in the order they came
         self._pairs = array("q")
         self._n = array("q")
         self._n_product = array("q")
@@ -101,6 +102,7 @@ class Tally:
                 place = row.get(pair)
                 if place is None:
                     row[pair] = len(n)
+                    self._rows_of.setdefault(product, array("q")).append(len(n))
                     self._pairs.append(pair)
                     n.append(step)
                 else:
@@ -115,6 +117,12 @@ class Tally:
         pairs, n = np.unique((product << SHIFT) | event, return_counts=True)
         self._pairs, self._n = array("q", pairs.tobytes()), array("q", n.tobytes())
         self._row = {pair: row for row, pair in enumerate(self._pairs)}
+        codes, firsts = np.unique(pairs >> SHIFT, return_index=True)
+        ends = np.append(firsts[1:], len(pairs))[: len(codes)]
+        self._rows_of = {
+            code: array("q", range(first, end))
+            for code, first, end in zip(codes.tolist(), firsts.tolist(), ends.tolist(), strict=True)
+        }
 
     def counts(self, product: int, event: int) -> tuple[int, int, int, int]:
         """(n, n_product, n_event, n_total) of one pair; a code of UNSEEN has no cases."""
@@ -130,11 +138,13 @@ class Tally:
         of_events: Integers | None,
     ) -> PairTable:
         """The pairs with a case, sorted by name; all, or those of some products or events."""
-        n = np.array(self._n, dtype=np.int64)
-        pairs = np.array(self._pairs, dtype=np.int64)
+        n, pairs = _array(self._n), _array(self._pairs)
+        if of_products is not None and of_events is None:
+            rows = self._rows(of_products)
+            n, pairs = n[rows], pairs[rows]
         product, event = pairs >> SHIFT, pairs & ((1 << SHIFT) - 1)
         chosen = n > 0
-        if of_products is not None or of_events is not None:
+        if of_events is not None:
             chosen &= _is_in(product, of_products, len(products)) | _is_in(
                 event, of_events, len(events)
             )
@@ -145,10 +155,21 @@ class Tally:
             products.objects()[product],
             events.objects()[event],
             n[order],
-            np.array(self._n_product, dtype=np.int64)[product],
-            np.array(self._n_event, dtype=np.int64)[event],
+            _array(self._n_product)[product],
+            _array(self._n_event)[event],
             np.full(len(order), self.total, dtype=np.int64),
         )
+
+    def _rows(self, products: Integers) -> Integers:
+        """The rows of the pairs of some products."""
+        none = array("q")
+        held = [_array(self._rows_of.get(code, none)) for code in np.unique(products).tolist()]
+        return np.concatenate([np.empty(0, dtype=np.int64), *held])
+
+
+def _array(values: array[int]) -> Integers:
+    """The same memory: not to be kept, since what is looked at so cannot grow."""
+    return np.frombuffer(values, dtype=np.int64) if values else np.empty(0, dtype=np.int64)
 
 
 def _step(margin: array[int], codes: Sequence[int], step: int) -> None:

@@ -113,6 +113,24 @@ def test_touched_names_every_margin_that_moved(
         assert moved <= rescored | gone
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    history=histories,
+    later=histories,
+    chosen=st.sets(st.sampled_from(["A", "B", "C", "D", "Z"])),
+    at_once=st.booleans(),
+)
+def test_a_table_of_some_products_is_those_rows_of_the_whole(
+    history: list[Version], later: list[Version], chosen: set[str], at_once: bool
+) -> None:
+    book = Casebook.of(history) if at_once else told(history)
+    for case, revision, content_ in later:
+        book.apply(case, revision + 9, content_)
+    for dataset in DATASETS:
+        whole = [row for row in listed(book.table(dataset)) if row[0] in chosen]
+        assert listed(book.table(dataset, products=chosen)) == whole
+
+
 def margins(book: Casebook) -> dict[tuple[object, ...], tuple[object, ...]]:
     return {
         (dataset, row[0], row[1]): row[2:5]

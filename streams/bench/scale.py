@@ -36,14 +36,14 @@ def run(largest: int, seed: int) -> list[Row]:
     book = Casebook()
     cases = drawn(seed)
     gc.collect()
-    before, rows, least = peak_now(), [], 0.0
+    before, rows, least = peak(), [], 0.0
     with tqdm(total=largest, desc="cases", unit="case", disable=None, leave=False) as bar:
         for size in sizes:
             while len(book) < size:
                 book.apply(*next(cases))
                 if len(book) % AT_ONCE == 0:
                     bar.update(AT_ONCE)
-            memory = (peak_now() - before) * 1e6 / size
+            memory = (peak() - before) * 1e6 / size
             each = cost(book, cases)
             least = least or each
             rows += at(size, book, each, least, memory, last=size == sizes[-1])
@@ -129,8 +129,3 @@ def rebuild(size: int, seed: int) -> Row:
     rate = size / (time.process_time() - began)
     goal = at_least(100_000, "cases/s", rate)
     return Row("rebuild", rate, "cases/s", f"{size:,} cases in memory", None, None, **goal)
-
-
-def peak_now() -> float:
-    """The most memory of this process so far, in MB."""
-    return peak()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx
+import msgspec
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
@@ -215,8 +216,6 @@ class Endpoint:
 
 
 def _json(value: object) -> bytes:
-    import msgspec
-
     return msgspec.json.encode(value)
 
 

@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from detectors.followup import looks
-from detectors.followup.content import CourseContent, Event, encode_content
+from detectors.followup.content import CourseContent, Event
 from detectors.followup.exposure import Stratum
 from detectors.followup.spells import TREATED, Spell
 from detectors.scope import YEAR
-from schemas.envelope import VERSION, Change, Changes
+from schemas.envelope import Change
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.store import tables
 from streams.store.store import Store, bind_log, open_store
+from tests.streams.agents.cohorts import LOG, apply, changed, checkpoint, noon, rows
 
-LOG = "the log of this test"
 START = date(2026, 1, 5).toordinal()
 DAYS = 200
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    opened = open_store(store_url)
-    with opened.write() as connection:
-        bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the detector takes for the time, to be set."""
-    now = [noon(date(2026, 11, 1))]
-    monkeypatch.setattr("streams.agents.detector.time.time", lambda: now[0])
-    return now
-
-
-def noon(day: date) -> float:
-    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
 
 
 def course(
@@ -62,26 +38,7 @@ def course(
         events=events,
         attributes=(("age", "adults"), ("sex", "female")),
     )
-    return Change(
-        "course",
-        case_id=number,
-        revision=revision,
-        dataset="cohort",
-        payload=encode_content(content),
-    )
-
-
-def rows(store: Store, table: Any) -> list[Any]:
-    with store.read() as connection:
-        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
-
-
-def apply(one: Detector, position: int, *changes: Change) -> None:
-    one.apply([(position, Changes(VERSION, changes))])
-
-
-def checkpoint(one: Detector, position: int) -> None:
-    apply(one, position, Change("checkpoint", reason="test"))
+    return changed(number, revision, content)
 
 
 def harmful(first: int, size: int) -> list[Change]:

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from detectors.followup.content import CourseContent, Event, Urgent, encode_content
+from detectors.followup.content import CourseContent, Event, Urgent
 from detectors.followup.exposure import Stratum
 from detectors.followup.spells import TREATED, Spell
-from schemas.envelope import VERSION, Change, Changes
+from schemas.envelope import Change
 from streams.agents import followed
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.store import tables
-from streams.store.store import Store, bind_log, open_store
+from streams.store.store import Store
+from tests.streams.agents.cohorts import LOG, apply, changed, rows
 
-LOG = "the log of this test"
 STRATA = tables.strata
 START = date(2025, 1, 1).toordinal()
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    opened = open_store(store_url)
-    with opened.write() as connection:
-        bind_log(connection, "detect", LOG, {("changes", 0): 10**6})
-    yield opened
-    opened.close()
 
 
 def detector(store: Store) -> Detector:
@@ -52,22 +41,7 @@ def course(
         "events": events,
     }
     content = CourseContent("registry-a", **whole | more)
-    return Change(
-        "course",
-        case_id=number,
-        revision=revision,
-        dataset="cohort",
-        payload=encode_content(content),
-    )
-
-
-def rows(store: Store, table: Any) -> list[Any]:
-    with store.read() as connection:
-        return list(connection.execute(select(table).order_by(*table.primary_key)).all())
-
-
-def apply(one: Detector, position: int, *changes: Change) -> None:
-    one.apply([(position, Changes(VERSION, changes))])
+    return changed(number, revision, content)
 
 
 def rate_of(store: Store, product: str, event: str) -> Any:

@@ -19,6 +19,8 @@ from detectors.followup.arms import Arms, arms, between, mantel_haenszel
 from detectors.followup.background import Backgrounds
 from detectors.followup.protocol import ArmsTest, PoissonTest
 from detectors.followup.rates import Estimate, rate, rate_difference, rate_ratio
+from detectors.followup.runs import by_stratum
+from detectors.followup.runs import runs as run_through
 from detectors.scope import YEAR, Row, Scope
 from detectors.sequential import eprocess_background, two_sample_rates
 from detectors.sequential.eprocess_background import DEFAULT, Parameters
@@ -173,20 +175,7 @@ def runs(
     The days of a run are counted from the opening of the test; a stratum without data has runs in
     which nothing is expected. InputError `unknown_background`, `not_comparable`.
     """
-    background = backgrounds.named(test.background, test.event)
-    by = ("product", test.by) if test.by else ("product",)
-    daily = cohort.daily(by, scope, [test.event], test.opened.toordinal())
-    rows = {row: i for i, row in enumerate(daily.rows)}
-    out = {}
-    for stratum in test.strata or ("",):
-        row = rows.get((test.product, stratum) if test.by else (test.product,))
-        none = np.zeros(len(daily.n))
-        n, years = (none, none) if row is None else (daily.n[:, row, 0], daily.years[:, row, 0])
-        out[stratum] = sprt.poisson(
-            n,
-            years * background.value * test.margin,
-            horizon=test.horizon,
-            alpha=test.split_alpha,
-            min_events=test.min_events,
-        )
-    return out
+    return {
+        stratum: run_through(test, list(zip(n.tolist(), years.tolist(), strict=True)), backgrounds)
+        for stratum, (n, years) in by_stratum(cohort, scope, test).items()
+    }

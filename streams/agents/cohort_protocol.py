@@ -18,7 +18,7 @@ from detectors.followup import looks, protocol, sprt
 from detectors.followup.background import Backgrounds
 from detectors.followup.protocol import IntervalTest, Test, definition, label
 from detectors.followup.risk_interval import intervals
-from detectors.followup.runs import runs
+from detectors.followup.runs import by_stratum, runs
 from detectors.scope import Scope
 from schemas.errors import InputError
 from streams.agents.moment import Moment
@@ -103,15 +103,10 @@ class CohortProtocol:
         if isinstance(test, IntervalTest):
             found = intervals(book.courses, scope, test)
             return {"": (float(found.cases.sum()), float(found.controls.sum()))}
-        by = ("product", test.by) if test.by else ("product",)
-        daily = book.daily(by, scope, [test.event], test.opened.toordinal())
-        place = {row: i for i, row in enumerate(daily.rows)}
-        out = {}
-        for stratum in test.strata or ("",):
-            row = place.get((test.product, stratum) if test.by else (test.product,))
-            if row is not None:
-                out[stratum] = float(daily.n[:, row, 0].sum()), float(daily.years[:, row, 0].sum())
-        return out
+        return {
+            stratum: (float(n.sum()), float(years.sum()))
+            for stratum, (n, years) in by_stratum(book, scope, test).items()
+        }
 
     def _conclude(self, moment: Moment, test: Test, part: Part) -> None:
         begun = [{"test": test.name, "definition": definition(test)}]

@@ -5,11 +5,7 @@ Counts are numbers of cases unless something else is said. What cannot be comput
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, fields by name, fields that are not known refused."""
+from dashboards.analysis.figures import Cells, Struct
 
 
 class Condition(Struct, frozen=True):
@@ -39,18 +35,6 @@ class Rule(Struct, frozen=True):
     first_n: int | None
     data_date: str | None
     data_n: int | None
-
-
-class Cells(Struct, frozen=True):
-    """The 2x2 table: product and event, product alone, event alone, neither; and its margins."""
-
-    a: int
-    b: int
-    c: int
-    d: int
-    n_product: int
-    n_event: int
-    n_total: int
 
 
 class Statistic(Struct, frozen=True):
@@ -88,77 +72,6 @@ class Pair(Struct, frozen=True):
     statistics: tuple[Statistic, ...]
     prior: Prior | None
     no_prior: str
-
-
-class Part(Struct, frozen=True):
-    """The pair against one set of comparators, in one part of the population.
-
-    `dominant`: without the reports of the product's commonest other event.
-    """
-
-    comparator: str
-    subgroup: str
-    without: str
-    n: int
-    n_product: int
-    n_event: int
-    n_total: int
-    prr: float | None
-    prr_lower: float | None
-    prr_upper: float | None
-    ic: float | None
-    ic025: float | None
-    ic975: float | None
-
-
-class Relative(Struct, frozen=True):
-    """The ROR in a part of the population over that in the rest, with limits."""
-
-    part: str
-    inside: Cells
-    outside: Cells
-    ratio: float | None
-    lower: float | None
-    upper: float | None
-
-
-class Masker(Struct, frozen=True):
-    """A product (or an own event) whose reports hide the pair, and the PRR without them."""
-
-    name: str
-    n: int
-    ratio: float | None
-    prr: float | None
-
-
-class Masking(Struct, frozen=True):
-    """The pair's PRR as it is and without the products that hide it; own events that compete."""
-
-    before: float | None
-    after: float | None
-    n_event: int
-    n_total: int
-    removed: tuple[str, ...]
-    products: tuple[Masker, ...]
-    events: tuple[Masker, ...]
-
-
-class Onset(Struct, frozen=True):
-    """Days from the product's start to the onset, and the Weibull fit to them."""
-
-    n: int
-    left_out: int
-    minimum: int | None
-    median: float | None
-    maximum: int | None
-    days: tuple[int, ...]
-    shape: float | None
-    shape_lower: float | None
-    shape_upper: float | None
-    scale: float | None
-    scale_lower: float | None
-    scale_upper: float | None
-    reading: str
 
 
 class Look(Struct, frozen=True):

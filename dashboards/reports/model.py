@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.reports.figures import (
-    Cohort,
+from dashboards.analysis.figures import (
+    Features,
+    Line,
     Masking,
     Onset,
-    Pair,
     Part,
     Relative,
-    Rule,
-    Sequence,
+    Stated,
     Struct,
+    Tabulation,
 )
+from dashboards.reports.figures import Cohort, Pair, Rule, Sequence
 
 
 class Origin(Struct, frozen=True):
@@ -73,78 +74,6 @@ class Subject(Struct, frozen=True):
     raised_at: str
     labels: tuple[Label, ...]
     others: tuple[Other, ...]
-
-
-class Line(Struct, frozen=True):
-    """One case of the line listing, as its newest version said; no pseudonym, no narrative."""
-
-    sender: str
-    report_id: str
-    version: int | None
-    received_at: str
-    report_type: str
-    country: str
-    reporter: str
-    age_years: float | None
-    sex: str
-    role: str
-    dose_mg: float | None
-    route: str
-    setting: str
-    phase: str
-    started_at: str
-    onset_at: str
-    latency_days: int | None
-    terms: tuple[str, ...]
-    serious: bool
-    seriousness: tuple[str, ...]
-    outcome: str
-    dechallenge: str
-    rechallenge: str
-    other_suspects: tuple[str, ...]
-    concomitants: tuple[str, ...]
-
-
-class Count(Struct, frozen=True):
-    """A value with how many cases have it: of the pair, of the product without the event, and of
-    all others of the dataset."""
-
-    value: str
-    pair: int
-    product: int
-    others: int
-
-
-class Tabulation(Struct, frozen=True):
-    """Cases by one characteristic; `several`: a case may stand in more than one row."""
-
-    name: str
-    title: str
-    several: bool
-    rows: tuple[Count, ...]
-
-
-class Features(Struct, frozen=True):
-    """Cases of the pair that weigh in an assessment, by what they say of themselves."""
-
-    cases: int
-    serious: int
-    fatal: int
-    professional: int
-    positive_dechallenge: int
-    positive_rechallenge: int
-    with_time_to_onset: int
-    single_suspect: int
-    senders: int
-    largest_sender: int
-
-
-class Stated(Struct, frozen=True):
-    """In how many cases of the pair a field was stated."""
-
-    field: str
-    n: int
-    of: int
 
 
 class Quality(Struct, frozen=True):

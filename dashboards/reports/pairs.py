@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
-from math import isnan
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
+from dashboards.analysis.figures import cells, value
+from dashboards.analysis.fold import Fold
 from dashboards.board.computed import explained
-from dashboards.reports.figures import Cells, Condition, Pair, Prior, Rule, Statistic
-from dashboards.reports.fold import Fold
+from dashboards.reports.figures import Condition, Pair, Prior, Rule, Statistic
 from dashboards.reports.model import Method
 from dashboards.reports.moment import AsOf, utc
 from dashboards.reports.setting import Setting
@@ -34,24 +34,6 @@ Name = tuple[str, str, str]  # dataset, product, event
 DATASETS = ("spontaneous", "solicited")
 # EBGM has limits of 90 %, so that EB05 is its lower one
 _LEVELS = {"prr": 0.95, "ror": 0.95, "ic": 0.95, "ebgm": 0.90}
-
-
-def cells(n: int, n_product: int, n_event: int, n_total: int) -> Cells:
-    """A 2x2 table from a count, its margins and the total.
-
-    >>> found = cells(8, 32, 40, 10_000)
-    >>> found.a, found.b, found.c, found.d
-    (8, 24, 32, 9936)
-    """
-    return Cells(
-        a=n,
-        b=n_product - n,
-        c=n_event - n,
-        d=n_total - n_product - n_event + n,
-        n_product=n_product,
-        n_event=n_event,
-        n_total=n_total,
-    )
 
 
 def fits_by(connection: Connection, as_of: AsOf) -> Fits:
@@ -111,13 +93,6 @@ def _no_prior(fit: Fit | None) -> str:
     if fit is None:
         return "no checkpoint had been made, or none with a case of this dataset"
     return "" if fit.prior is not None else fit.message or "the fit failed"
-
-
-def value(number: Any) -> Any:
-    """A number of numpy as Python has it; None where it is not one."""
-    if isinstance(number, np.integer):
-        return int(number)
-    return None if isnan(number) else float(number)
 
 
 def rules(

@@ -13,12 +13,12 @@ from datetime import date, timedelta
 import numpy as np
 from sqlalchemy import Connection, select
 
+from dashboards.analysis.figures import value
+from dashboards.analysis.fold import Fold, fold
 from dashboards.reports import moment, trail
 from dashboards.reports.content import sealed
-from dashboards.reports.fold import Fold, fold
 from dashboards.reports.moment import AsOf, utc
 from dashboards.reports.origin import origin
-from dashboards.reports.pairs import value
 from dashboards.reports.periodic_model import Periodic, Reaction, Tracked
 from dashboards.reports.setting import Setting
 from detectors.casebook import Casebook

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.reports.figures import Struct
+from dashboards.analysis.figures import Struct
 from dashboards.reports.model import Origin
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, select
 
+from dashboards.analysis.fold import Fold
 from dashboards.reports.figures import Confirmation, Look, Sequence
-from dashboards.reports.fold import Fold
 from dashboards.reports.moment import AsOf
 from detectors.dating import History
 from detectors.evidence import columns_of, corrected

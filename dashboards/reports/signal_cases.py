@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.analysis.figures import Line, Tabulation
 from dashboards.reports.document import (
     NONE,
     Facts,
@@ -16,7 +17,7 @@ from dashboards.reports.document import (
     table,
     words,
 )
-from dashboards.reports.model import Line, Report, Tabulation
+from dashboards.reports.model import Report
 
 MOST = 500  # cases on the pages
 

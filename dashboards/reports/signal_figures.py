@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dashboards.analysis.figures import Cells, Masker, Part
 from dashboards.reports.document import (
     Block,
     Section,
@@ -19,7 +20,7 @@ from dashboards.reports.document import (
     table,
     words,
 )
-from dashboards.reports.figures import Cells, Masker, Pair, Part
+from dashboards.reports.figures import Pair
 from dashboards.reports.model import Report
 
 

@@ -7,23 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dashboards.reports import cohort, methods, pairs, sequential, series, trail
+from dashboards.analysis import series
+from dashboards.analysis.figures import Line
+from dashboards.analysis.fold import Body, Case, Fold, fold, received
+from dashboards.analysis.population import Population
+from dashboards.analysis.survey import OTHERS, PAIR, PRODUCT, Survey
+from dashboards.reports import cohort, methods, pairs, sequential, trail
 from dashboards.reports.content import sealed
-from dashboards.reports.fold import Body, Case, Fold, fold, received
-from dashboards.reports.model import (
-    Entry,
-    Label,
-    Line,
-    Other,
-    Quality,
-    Report,
-    Subject,
-)
+from dashboards.reports.model import Entry, Label, Other, Quality, Report, Subject
 from dashboards.reports.moment import AsOf, utc
 from dashboards.reports.origin import origin
-from dashboards.reports.population import Population
 from dashboards.reports.setting import Setting
-from dashboards.reports.survey import OTHERS, PAIR, PRODUCT, Survey
 from detectors.coding import base
 from schemas.errors import InputError
 from streams.store import tables

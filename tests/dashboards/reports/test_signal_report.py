@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from dashboards.analysis.figures import Tabulation
 from dashboards.reports.figures import Statistic
-from dashboards.reports.model import Report, Tabulation
+from dashboards.reports.model import Report
 from detectors.disproportionality.ebgm import ebgm
 from detectors.disproportionality.gps import Prior
 from detectors.onset import onset

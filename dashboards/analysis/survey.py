@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from dashboards.reports.fold import Body, Case
-from dashboards.reports.model import Count, Tabulation
+from dashboards.analysis.figures import Count, Tabulation
+from dashboards.analysis.fold import Body, Case
 from detectors.coding import COUNTED, base
 from detectors.subgroups import AGE_BANDS, AGE_EDGES
 

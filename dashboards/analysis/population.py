@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboards.reports.figures import Cells, Masker, Masking, Part, Relative
-from dashboards.reports.fold import Case, Fold
-from dashboards.reports.pairs import cells, value
-from dashboards.reports.survey import Survey
+from dashboards.analysis.figures import Cells, Masker, Masking, Part, Relative, cells, value
+from dashboards.analysis.fold import Case, Fold
+from dashboards.analysis.survey import Survey
 from detectors.cases import Cases, Column, Counts
 from detectors.coding import COUNTED, GROUP, base
 from detectors.comparators import matrix, standard

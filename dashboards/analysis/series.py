@@ -9,9 +9,8 @@ from statistics import median
 
 import numpy as np
 
-from dashboards.reports.figures import Onset
-from dashboards.reports.fold import Body, Case
-from dashboards.reports.model import Features, Line, Stated
+from dashboards.analysis.figures import Features, Line, Onset, Stated
+from dashboards.analysis.fold import Body, Case
 from detectors.coding import COUNTED, base
 from detectors.onset import onset
 from schemas import times

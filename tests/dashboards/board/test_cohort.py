@@ -6,15 +6,14 @@ import re
 import time
 from datetime import date
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from detectors.scope import YEAR
 from schemas.envelope import Change
+from tests.browser import look_at
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.followups import Record, clinic, course, detect, follow
 
@@ -124,7 +123,7 @@ def test_evidence_is_drawn_from_the_second_look_on(
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_accessible_at_every_width(
-    chromium: Browser, followed: Board, scheme: Any, tmp_path: Path
+    chromium: Browser, followed: Board, scheme: Any
 ) -> None:
     context = chromium.new_context(color_scheme=scheme)
     cookie = {"name": "ketavigil_session", "value": followed.cookie(), "url": followed.url}
@@ -136,11 +135,6 @@ def test_the_pages_are_accessible_at_every_width(
         page.set_viewport_size({"width": width, "height": 900})
         for path in ("/cohort", "/cohort/Haematuria", "/cohort/Death"):
             page.goto(followed.url + path)
-            assert Axe().run(page).response["violations"] == [], path
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, path
-            page.screenshot(
-                path=tmp_path / f"{path.strip('/').replace('/', '-')}-{width}.png", full_page=True
-            )
+            look_at(page, path, scheme)
     assert complaints == []
     context.close()

@@ -31,6 +31,7 @@ BY_KEY: Final = "key"  # the gateway checks the sender's key itself
 PEOPLE = frozenset[str](ROLES)
 OFFICERS = frozenset({"officer"})  # who decide
 OVERSIGHT = frozenset({"officer", "admin"})
+ADMINS = frozenset({"admin"})
 PATIENT_ROWS = frozenset({PATIENT_LEVEL})  # officers have it, others by grant
 
 # Every route of the web process, and who may use it: somebody with one of the grants named. What is
@@ -70,6 +71,8 @@ TABLE: dict[str, Who] = {
     "/signals/{number:int}/cases.csv": PATIENT_ROWS,
     "/signals/{number:int}/looks.csv": PEOPLE,
     "/trail": OVERSIGHT,
+    "/accounts": ADMINS,
+    "/accounts/unlock": ADMINS,
     "/demo": PEOPLE,
 }
 

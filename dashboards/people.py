@@ -19,7 +19,7 @@ from dashboards.sessions import PATIENT_LEVEL, active_role, hashed, open_session
 from schemas.errors import InputError
 from streams.store import tables, trail
 from streams.store.store import Store
-from streams.store.trail import CONSOLE, NOBODY, Actor
+from streams.store.trail import CONSOLE, Actor
 
 Role = Literal["officer", "regulator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -175,10 +175,6 @@ def use_link(store: Store, token: str, host: str = "") -> str | None:
             .values(used_at=now)
         ).rowcount
         if not used:
-            after = {"by": "link", "host": host}
-            trail.append(
-                connection, NOBODY, "sign_in_failed", "a link that does not hold", after=after
-            )
             return None
         user = connection.scalar(select(table.c.user).where(table.c.hash == hashed(token)))
     return open_session(store, str(user), by="link", host=host)
@@ -204,16 +200,3 @@ def check_password(store: Store, name: str, password: str) -> bool:
 @lru_cache(maxsize=1)
 def _nobody() -> str:
     return _hasher.hash(secrets.token_urlsafe(32))
-
-
-def failed(store: Store, name: str, host: str) -> None:
-    """Write down that somebody gave a wrong name or password.
-
-    A name that nobody has is left out: it may be a password in the wrong field.
-    """
-    table = tables.users
-    with store.write() as connection:
-        known = connection.scalar(select(table.c.name).where(table.c.name == name))
-        subject = f"user {known}" if known else "a name that nobody has"
-        after = {"by": "password", "host": host}
-        trail.append(connection, NOBODY, "sign_in_failed", subject, after=after)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import math
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -16,38 +15,11 @@ from starlette.routing import Route
 
 from dashboards import people, sessions
 from dashboards.access import COOKIE, viewer
+from dashboards.lockout import Attempt, Lockout
 from streams.store.store import Store
 
 _HERE = Path(__file__).parent
 _FORM = 8 << 10
-_WINDOW = 300.0  # seconds over which failures are counted
-
-
-class Throttle:
-    """Failures of the last five minutes by name; over the limit there is no further try.
-
-    >>> throttle = Throttle(clock=lambda: 0.0)
-    >>> throttle.failed("host"); throttle.over("host", 1)
-    True
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: dict[str, list[float]] = {}
-
-    def over(self, name: str, limit: int) -> bool:
-        """Whether there were `limit` failures or more."""
-        since = self._clock() - _WINDOW
-        return sum(at > since for at in self._failures.get(name, ())) >= limit
-
-    def failed(self, name: str) -> None:
-        """One more."""
-        now = self._clock()
-        if len(self._failures) > 10_000:
-            self._failures = {
-                key: times for key, times in self._failures.items() if times[-1] > now - _WINDOW
-            }
-        self._failures[name] = [*self._failures.get(name, [])[-99:], now]
 
 
 def templates() -> jinja2.Environment:
@@ -61,7 +33,7 @@ def templates() -> jinja2.Environment:
 def routes(store: Store) -> list[Route]:
     """The routes `/sign-in`, `/sign-in/{token}` and `/sign-out`."""
     pages = templates()
-    throttle = Throttle()
+    lockout = Lockout(store)
     # a hash takes 64 MiB and both cores: two at once are enough
     hashing = CapacityLimiter(2)
 
@@ -81,6 +53,14 @@ def routes(store: Store) -> list[Route]:
         )
         return answer
 
+    def locked(request: Request, attempt: Attempt, template: str, /, **context: object) -> Response:
+        # the same for every name, whether somebody has it or not
+        minutes = math.ceil(attempt.wait / 60)
+        message = f"Too many attempts. Wait {minutes} minute{'s' if minutes > 1 else ''}."
+        answer = page(request, template, 429, message=message, **context)
+        answer.headers["retry-after"] = str(math.ceil(attempt.wait))
+        return answer
+
     async def show(request: Request) -> Response:
         return page(request, "sign_in.html", next=_inside(request.query_params.get("next")))
 
@@ -88,19 +68,18 @@ def routes(store: Store) -> list[Route]:
         form = await _form(request)
         name, password, where = (form.get(field, "") for field in ("name", "password", "next"))
         where = _inside(where)
-        host = _host(request)
-        if throttle.over(f"host {host}", 20) or throttle.over(f"name {name[:100]}", 50):
-            message = "Too many attempts. Wait five minutes."
-            return page(request, "sign_in.html", 429, next=where, name=name, message=message)
+        attempt = await run_in_threadpool(lockout.attempt, _host(request), name[:100])
+        if attempt.wait:
+            return locked(request, attempt, "sign_in.html", next=where, name=name)
         token = None
         if await to_thread.run_sync(people.check_password, store, name, password, limiter=hashing):
+            host = _host(request)
             token = await run_in_threadpool(sessions.open_session, store, name, host=host)
         if token is None:
-            throttle.failed(f"host {host}")
-            throttle.failed(f"name {name[:100]}")
-            await run_in_threadpool(people.failed, store, name, host)
+            await run_in_threadpool(lockout.failed, attempt, "password")
             message = "Name or password is wrong."
             return page(request, "sign_in.html", 401, next=where, name=name, message=message)
+        await run_in_threadpool(lockout.passed, attempt)
         return enter(request, token, where)
 
     async def show_link(request: Request) -> Response:
@@ -109,10 +88,15 @@ def routes(store: Store) -> list[Route]:
         return page(request, "sign_in_link.html", 200 if holds else 410, holds=holds)
 
     async def use_link(request: Request) -> Response:
-        given = request.path_params["token"]
-        token = await run_in_threadpool(people.use_link, store, given, _host(request))
+        given, host = request.path_params["token"], _host(request)
+        attempt = await run_in_threadpool(lockout.attempt, host)
+        if attempt.wait:
+            return locked(request, attempt, "sign_in_link.html", holds=False)
+        token = await run_in_threadpool(people.use_link, store, given, host)
         if token is None:
+            await run_in_threadpool(lockout.failed, attempt, "link")
             return page(request, "sign_in_link.html", 410, holds=False)
+        await run_in_threadpool(lockout.passed, attempt)
         return enter(request, token, "/")
 
     async def sign_out(request: Request) -> Response:

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from dashboards.board import (
+    accounts,
     assets,
     cohort,
     cohort_event,
@@ -59,9 +60,9 @@ NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 def routes(
     store: Store, settings: Settings, log: Log | None = None, returning: Returning | None = None
 ) -> list[BaseRoute]:
-    """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/cohort`,
-    `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep some live,
-    what people do, and `/static`.
+    """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
+    `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep
+    some live, what people do, and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
     evidence a signal has.
@@ -82,6 +83,7 @@ def routes(
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
         *trail.routes(store),
+        *accounts.routes(store),
         assets.mount(),
     ]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from dashboards import people
+from dashboards.lockout import Lockout, locked
 from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
 from streams.store.store import Store, open_store
@@ -59,11 +61,14 @@ def list_(settings: Settings, as_json: bool) -> None:
     """List people."""
     with _store(settings) as store:
         found = people.list_users(store)
+        with store.read() as connection:
+            waiting = locked(connection, time.time())
     if as_json:
-        print(json.dumps([{key: getattr(user, key) for key in user.__slots__} for user in found]))
+        rows = [{key: getattr(user, key) for key in user.__slots__} for user in found]
+        print(json.dumps([row | {"locked_until": waiting.get(row["name"])} for row in rows]))
         return
     for user in found:
-        state = "disabled" if user.disabled_at else "active"
+        state = "disabled" if user.disabled_at else "locked" if user.name in waiting else "active"
         granted = "\tpatient level" if user.patient_level else ""
         print(f"{user.name}\t{user.role}\t{state}{granted}")
 
@@ -94,6 +99,15 @@ def link(settings: Settings, name: str) -> None:
     """Print the path of a link that signs a person in once, within twelve hours."""
     with _store(settings) as store:
         print(people.create_link(store, name, operator()))
+
+
+@command.command()
+@deployment
+@_name
+def unlock(settings: Settings, name: str) -> None:
+    """Let a person who is locked out after failed sign-ins try again at once."""
+    with _store(settings) as store:
+        Lockout(store).unlock(name, operator())
 
 
 @contextmanager

@@ -100,3 +100,12 @@ seen = Table(
     Column("act", Id, nullable=False, comment="newest id of acts at that time"),
     comment="each person's last look at each signal",
 )
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("subject", String, primary_key=True, comment="user NAME, nobody HASH or address HOST"),
+    Column("failures", Integer, nullable=False, comment="failed sign-ins in a row"),
+    Column("at", Float, nullable=False, comment="of the last one"),
+    Column("until", Float, nullable=False, comment="no further try before; 0: at once"),
+)

@@ -24,13 +24,14 @@ from tests.dashboards.support import Filled, fill
 from tests.streams.gateway.serving import running
 
 # who may, by the letters of WHO
-_OPEN, _KEY, _SIGNED_IN, _PATIENTS, _OFFICER, _OVERSIGHT = (
+_OPEN, _KEY, _SIGNED_IN, _PATIENTS, _OFFICER, _OVERSIGHT, _ADMIN = (
     "NKORrAa",
     "K",
     "ORrAa",
     "ORA",
     "O",
     "OAa",
+    "Aa",
 )
 WHO = {
     "N": "nobody",
@@ -75,6 +76,8 @@ EXPECTED = {
     "/courses/{number:int}": _PATIENTS,
     "/signals/{number:int}/cases.csv": _PATIENTS,
     "/trail": _OVERSIGHT,
+    "/accounts": _ADMIN,
+    "/accounts/unlock": _ADMIN,
 }
 _REFUSED = {401, 403}
 

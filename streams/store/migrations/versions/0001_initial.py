@@ -557,6 +557,14 @@ def upgrade() -> None:
         sa.Column("act", ID, nullable=False),
         sa.PrimaryKeyConstraint("user", "signal_id", name=op.f("pk_seen")),
     )
+    op.create_table(
+        "attempts",
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_attempts")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         for name in ("records", "cases", "courses"):
             op.execute(f"CREATE SEQUENCE {name}_ids")

@@ -1,0 +1,78 @@
+"""The page of accounts: who signs in, and who is locked out after failed sign-ins."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from dashboards.access import viewer
+from dashboards.board.moment import read_moment
+from dashboards.board.pages import respond
+from dashboards.lockout import Lockout, locked
+from schemas.errors import InputError
+from streams.store import tables
+from streams.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person; `until`: no sign-in by password before."""
+
+    name: str
+    role: str
+    patient_level: bool
+    password: bool
+    disabled: bool
+    until: float | None
+
+
+def accounts(connection: Connection, now: float) -> list[Account]:
+    """Everyone, by name; those who are locked out first."""
+    table = tables.users
+    waiting = locked(connection, now)
+    found = [
+        Account(
+            row.name,
+            row.role,
+            row.patient_level or row.role == "officer",
+            row.password_hash is not None,
+            row.disabled_at is not None,
+            waiting.get(row.name),
+        )
+        for row in connection.execute(select(table).order_by(table.c.name))
+    ]
+    return sorted(found, key=lambda one: one.until is None)
+
+
+def routes(store: Store) -> list[Route]:
+    """`/accounts`, and `/accounts/unlock` for the forms on it."""
+    lockout = Lockout(store)
+
+    def page(request: Request, status: int = 200, refused: str = "") -> Response:
+        now = time.time()
+        with store.read() as connection:
+            context = {"people": accounts(connection, now), "moment": read_moment(connection)}
+        return respond(request, "accounts.html", status, refused=refused, **context)
+
+    def show(request: Request) -> Response:
+        return page(request)
+
+    async def unlock(request: Request) -> Response:
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
+        who = viewer(request)
+        assert who is not None  # the check of who is asking was passed
+        try:
+            name = fields.get("name", [""])[0]
+            await run_in_threadpool(lockout.unlock, name, who.actor)
+        except InputError as error:
+            return await run_in_threadpool(page, request, 422, str(error))
+        return RedirectResponse("/accounts", 303)
+
+    return [Route("/accounts", show), Route("/accounts/unlock", unlock, methods=["POST"])]

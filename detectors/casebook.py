@@ -8,7 +8,7 @@ its products, of its events and of their pairs, and once in the total of its dat
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,6 +190,30 @@ class Casebook:
             self._events,
             None if products is None else self._products.find_all(products),
             None if events is None else self._events.find_all(events),
+        )
+
+    def moved(
+        self, dataset: str, among: Set[str], products: Set[str], events: Set[str]
+    ) -> PairTable:
+        """The pairs with a case of the products `among` that a change of names moved.
+
+        A change moves the margins of its `products` and of its `events`: all pairs of the former,
+        and those of the latter with whatever product.
+
+        >>> book = Casebook()
+        >>> for case, (product, event) in enumerate(["Kx", "Ky", "Ex", "Ey"]):
+        ...     _ = book.apply(case, 1, CaseContent("d", ((product, 1),), ((event, 1),)))
+        >>> table = book.moved("d", {"K", "E"}, products={"K"}, events={"x"})
+        >>> list(zip(table.product, table.event))
+        [('E', 'x'), ('K', 'x'), ('K', 'y')]
+        """
+        tally = self._tally(dataset) or Tally()
+        return tally.moved(
+            self._products,
+            self._events,
+            self._products.find_all(among & products),
+            self._products.find_all(among - products),
+            self._events.find_all(events),
         )
 
     def table_of(self, dataset: str, pairs: Iterable[tuple[str, str]]) -> PairTable:

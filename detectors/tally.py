@@ -61,20 +61,25 @@ class Names:
         # one order whatever the sender's, so that equal contents are equal bytes
         return dict(sorted(days.items())) if len(days) > 1 else days
 
-    def ranks(self) -> Integers:
-        """For each code, its place among the names in the order of str."""
-        if len(self._ranks) != len(self.names):
-            order = sorted(range(len(self.names)), key=self.names.__getitem__)
-            ranks = np.empty(len(order), dtype=np.int64)
-            ranks[order] = np.arange(len(order))
+    def ranks(self, codes: Integers) -> Integers:
+        """For each of some codes, the place of its name among theirs in the order of str."""
+        if len(self._ranks) == len(self.names):
+            return self._ranks[codes]
+        own, places = np.unique(codes, return_inverse=True)
+        order = sorted(range(len(own)), key=[self.names[code] for code in own].__getitem__)
+        ranks = np.empty(len(own), dtype=np.int64)
+        ranks[order] = np.arange(len(own))
+        if len(own) == len(self.names):
             self._ranks = ranks
-        return self._ranks
+        return ranks[places]
 
-    def objects(self) -> npt.NDArray[np.object_]:
-        """The names, by code."""
+    def objects(self, codes: Integers) -> npt.NDArray[np.object_]:
+        """The names of codes."""
         if len(self._objects) != len(self.names):
+            if len(codes) < len(self.names):
+                return np.array([self.names[code] for code in codes.tolist()], dtype=object)
             self._objects = np.array(self.names, dtype=object)
-        return self._objects
+        return self._objects[codes]
 
 
 class Tally:
@@ -138,22 +143,47 @@ class Tally:
         of_events: Integers | None,
     ) -> PairTable:
         """The pairs with a case, sorted by name; all, or those of some products or events."""
-        n, pairs = _array(self._n), _array(self._pairs)
         if of_products is not None and of_events is None:
-            rows = self._rows(of_products)
-            n, pairs = n[rows], pairs[rows]
-        product, event = pairs >> SHIFT, pairs & ((1 << SHIFT) - 1)
-        chosen = n > 0
+            return self._table(products, events, self._rows(of_products))
+        chosen = _array(self._n) > 0
         if of_events is not None:
+            product, event = _codes(_array(self._pairs))
             chosen &= _is_in(product, of_products, len(products)) | _is_in(
                 event, of_events, len(events)
             )
-        n, product, event = n[chosen], product[chosen], event[chosen]
-        order = np.argsort(products.ranks()[product] * len(events) + events.ranks()[event])
+        return self._table(products, events, np.flatnonzero(chosen))
+
+    def moved(
+        self,
+        products: Names,
+        events: Names,
+        whole: Integers,
+        others: Integers,
+        of_events: Integers,
+    ) -> PairTable:
+        """The pairs with a case of whole products, and of other products with some events.
+
+        What it costs grows with the pairs that it gives, not with those that there are.
+        """
+        row = self._row
+        looked = (
+            row.get((product << SHIFT) | event)
+            for product in others.tolist()
+            for event in of_events.tolist()
+        )
+        rows = np.array([place for place in looked if place is not None], dtype=np.int64)
+        return self._table(products, events, np.concatenate([self._rows(whole), rows]))
+
+    def _table(self, products: Names, events: Names, rows: Integers) -> PairTable:
+        """The pairs of some rows that have a case, sorted by name."""
+        n, pairs = _array(self._n)[rows], _array(self._pairs)[rows]
+        chosen = n > 0
+        n, (product, event) = n[chosen], _codes(pairs[chosen])
+        order = np.argsort(products.ranks(product) * len(events) + events.ranks(event))
         product, event = product[order], event[order]
         return PairTable(
-            products.objects()[product],
-            events.objects()[event],
+            products.objects(product),
+            events.objects(event),
             n[order],
             _array(self._n_product)[product],
             _array(self._n_event)[event],
@@ -165,6 +195,11 @@ class Tally:
         none = array("q")
         held = [_array(self._rows_of.get(code, none)) for code in np.unique(products).tolist()]
         return np.concatenate([np.empty(0, dtype=np.int64), *held])
+
+
+def _codes(pairs: Integers) -> tuple[Integers, Integers]:
+    """The products and the events of pairs."""
+    return pairs >> SHIFT, pairs & ((1 << SHIFT) - 1)
 
 
 def _array(values: array[int]) -> Integers:

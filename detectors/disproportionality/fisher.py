@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 HALF_LOG_TWO_PI = 0.9189385332046727
 NEGLIGIBLE = 1e-17
+# log x! less Stirling's formula, of 1 to 15 (there is none of 0)
+STIRLING_ERRORS = np.array(
+    [np.nan, *(gammaln(x + 1) - (x + 0.5) * np.log(x) + x - HALF_LOG_TWO_PI for x in range(1, 16))]
+)
+
+# elements worked on at a time where there are so many, and terms of one row
+AT_ONCE, MOST_TERMS = 8_192, 128
 
 
 class Fisher(NamedTuple):
@@ -58,20 +65,31 @@ def fisher(
 
 
 def _sum(a: Floats, product: Floats, event: Floats, rest: Floats, step: float) -> Floats:
-    """Sum of P(X = k) / P(X = a) over k beyond a, upwards or downwards, term by term."""
-    total, term, k = np.zeros_like(a), np.ones_like(a), a.copy()
-    left = np.arange(a.size)
+    """Sum of P(X = k) / P(X = a) over k beyond a, upwards or downwards, term by term.
+
+    Several terms of a row are worked out at once where few rows are left: a large count has
+    hundreds. Terms past the last that matters change no bit of a sum, and each product and sum
+    runs in the order of its terms, so that a row's result does not depend on the others.
+    """
+    total, term = np.zeros_like(a), np.ones_like(a)
+    left, k, sums = np.arange(a.size), a, total
     while left.size:
+        terms = int(np.clip(AT_ONCE // left.size, 1, MOST_TERMS))
+        at = k + step * np.arange(terms)[:, None]
         if step > 0:
-            term = term * ((product - k) * (event - k)) / ((k + 1) * (rest + k + 1))
+            ratio = ((product - at) * (event - at)) / ((at + 1) * (rest + at + 1))
         else:
-            term = term * (k * (rest + k)) / ((product - k + 1) * (event - k + 1))
-        total[left] += term
-        k = k + step
-        going = term > NEGLIGIBLE * total[left]
-        if not going.all():
-            left, term, k = left[going], term[going], k[going]
-            product, event, rest = product[going], event[going], rest[going]
+            ratio = (at * (rest + at)) / ((product - at + 1) * (event - at + 1))
+        ratio[0] *= term
+        np.cumprod(ratio, axis=0, out=ratio)
+        term = ratio[-1].copy()
+        ratio[0] += sums
+        sums = np.cumsum(ratio, axis=0, out=ratio)[-1]
+        total[left] = sums
+        k = at[-1] + step
+        going = term > NEGLIGIBLE * sums
+        left, term, k, sums = left[going], term[going], k[going], sums[going]
+        product, event, rest = product[going], event[going], rest[going]
     return total
 
 
@@ -122,13 +140,12 @@ def _deviance(x: Floats, mean: Floats) -> Floats:
 
 
 def _stirling_error(x: Floats) -> Floats:
-    """log x! less Stirling's formula for it."""
+    """log x! less Stirling's formula for it; x are whole numbers above 0."""
     inverse = 1 / (x * x)
     series = np.zeros_like(x)
     for term in (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
         series = series * inverse + term
-    small = np.minimum(x, 16.0)
-    exact = gammaln(small + 1) - (small + 0.5) * np.log(small) + small - HALF_LOG_TWO_PI
+    exact = STIRLING_ERRORS[np.minimum(x, 15).astype(np.int64)]
     return np.where(x < 16, exact, series / x)
 
 

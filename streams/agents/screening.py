@@ -76,9 +76,7 @@ class Screening:
         touched, self._touched = self._touched, _Touched()
         news = False
         for dataset, (products, events) in touched.names.items():
-            watched = self._book.table(dataset, products=self._watched)
-            pairs = list(zip(watched.product, watched.event, strict=True))
-            table = watched.rows(_mask(p in products or e in events for p, e in pairs))
+            table = self._book.moved(dataset, self._watched, products, events)
             columns = live_scores(dataset, table, fits)
             scores.replace_scores(
                 moment.connection, self._rows(dataset, table, columns, moment, fits)

@@ -131,6 +131,30 @@ def test_a_table_of_some_products_is_those_rows_of_the_whole(
         assert listed(book.table(dataset, products=chosen)) == whole
 
 
+subsets = st.sets(st.sampled_from(["A", "B", "C", "D", "x", "y", "z", "Z"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(history=histories, later=histories, among=subsets, products=subsets, events=subsets)
+def test_what_moved_among_some_products_is_those_rows_of_the_whole(
+    history: list[Version],
+    later: list[Version],
+    among: set[str],
+    products: set[str],
+    events: set[str],
+) -> None:
+    book = Casebook.of(history)
+    for case, revision, content_ in later:
+        book.apply(case, revision + 9, content_)
+    for dataset in DATASETS:
+        whole = [
+            row
+            for row in listed(book.table(dataset))
+            if row[0] in among and (row[0] in products or row[1] in events)
+        ]
+        assert listed(book.moved(dataset, among, products, events)) == whole
+
+
 def margins(book: Casebook) -> dict[tuple[object, ...], tuple[object, ...]]:
     return {
         (dataset, row[0], row[1]): row[2:5]

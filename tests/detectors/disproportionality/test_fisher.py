@@ -41,6 +41,8 @@ def test_agrees_with_exact_fractions(data: st.DataObject) -> None:
         (3, 2_000, 3_000, 1_000_000),
         (400, 5_000, 4_000, 2_000_000),
         (400, 5_000, 4_000, 60_000),
+        (3_990, 400_000, 10_000, 1_000_000),
+        (9_000, 20_000, 20_000, 50_000),
     ],
 )
 def test_keeps_its_digits_in_large_databases(n: int, product: int, event: int, total: int) -> None:
@@ -53,3 +55,20 @@ def test_underflows_to_zero_and_never_leaves_the_unit_interval() -> None:
     assert p.tolist() == [0.0, 1.0, 1.0, 1.0]
     assert ((mid_p >= 0) & (mid_p <= 1)).all()
     assert np.allclose(mid_p[1:], 0.5)
+
+
+def test_a_row_has_the_same_bits_alone_and_beside_any_others() -> None:
+    rng = np.random.default_rng(5)
+    total = np.full(9_000, 2_000_000)
+    product, event = (10 ** rng.uniform(1, 6, (2, total.size))).astype(int)
+    expected = product * event / total
+    n = np.minimum(
+        rng.poisson(expected * rng.uniform(0.7, 1.6, total.size)), np.minimum(product, event)
+    )
+    n = np.maximum(n, np.maximum(product + event - total, 0))
+    rows = np.column_stack([n, product, event, total])
+    together = np.column_stack(fisher(*rows.T))
+    few = np.column_stack(fisher(*rows[:40].T))
+    alone = np.array([fisher(*row) for row in rows[:40]])
+    assert (together[:40] == few).all()
+    assert (together[:40] == alone).all()

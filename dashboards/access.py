@@ -11,6 +11,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -104,6 +105,13 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM = 64 << 10  # bytes that a form of the board may have
 
 
+class _Number(IntegerConvertor):
+    regex = "[0-9]{1,18}"  # a longer one is the number of no row, and no database takes it
+
+
+register_url_convertor("int", _Number())
+
+
 class Access:
     """ASGI middleware: finds the route, asks the table, and lets through or answers itself.
 
@@ -141,7 +149,8 @@ class Access:
             places = " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames))
             logger.error("%s at %s", type(error).__name__, places)
             if not status:
-                await PlainTextResponse("An error of this server.", 500)(scope, receive, sending)
+                answer = _refused(Request(scope), 500, "internal", "An error of this server.")
+                await answer(scope, receive, sending)
         finally:
             milliseconds = 1000 * (time.monotonic() - began)
             # what programs ask all the time is said only where it fails
@@ -160,21 +169,21 @@ class Access:
     ) -> None:
         request = Request(scope, receive)
         if pattern is None and scope["path"].startswith("/v1/"):
-            content = {"code": "no_such_route", "message": "there is no such route"}
-            await JSONResponse(content, 404)(scope, receive, send)
+            answer = _refused(request, 404, "no_such_route", "there is no such route")
+            await answer(scope, receive, send)
             return
         who = self._table.get(pattern) if pattern is not None else PEOPLE
         scope.setdefault("state", {})["viewer"] = None
         refusal: Response | None = None
         if who is None:
-            refusal = PlainTextResponse("This route is not open to anyone.", 403)
+            refusal = _refused(request, 403, "wrong_role", "This route is not open to anyone.")
         elif isinstance(who, frozenset):
             viewer = await self._viewer(request, uses=pattern not in BY_ITSELF)
             scope["state"]["viewer"] = viewer
             if viewer is None:
                 refusal = _sign_in_first(request)
             elif not viewer.grants & who:
-                refusal = PlainTextResponse("Your role may not do this.", 403)
+                refusal = _refused(request, 403, "wrong_role", "Your role may not do this.")
             elif scope["method"] not in _SAFE:
                 receive, refusal = await _check_form(request, viewer)
         elif who == ANYONE and scope["method"] not in _SAFE and not same_origin(request.headers):
@@ -224,9 +233,15 @@ def _sign_in_first(request: Request) -> Response:
         query = f"?next={quote(request.url.path)}" if request.url.path != "/" else ""
         return RedirectResponse(f"/sign-in{query}", 303)
     if request.url.path.startswith("/v1/"):
-        content = {"code": "sign_in_first", "message": "sign in on the board first"}
-        return JSONResponse(content, 401)
+        return _refused(request, 401, "sign_in_first", "sign in on the board first")
     return PlainTextResponse("Sign in first.", 401, {"hx-redirect": "/sign-in"})
+
+
+def _refused(request: Request, status: int, code: str, message: str) -> Response:
+    """Words for people; with its code for programs."""
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse({"code": code, "message": message}, status)
+    return PlainTextResponse(message, status)
 
 
 async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Response | None]:

@@ -12,8 +12,12 @@ from pydantic_core import PydanticCustomError
 
 from schemas.times import Moment
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
-Identifier = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# white space alone is stripped to nothing
+_SAYS = Field(json_schema_extra={"pattern": r"[^\s\u0085]"})
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250), _SAYS]
+Identifier = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), _SAYS
+]
 
 ReportType = Literal["spontaneous", "solicited", "study", "other", "unknown"]
 Status = Literal["active", "nullified"]

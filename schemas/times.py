@@ -15,6 +15,13 @@ from pydantic_core import PydanticCustomError
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _EARLIEST = date(1850, 1, 1)
+# for the schema that senders see: all but what a calendar knows, such as 29 February
+_PATTERN = (
+    r"^(18[5-9][0-9]|19[0-9]{2}|[2-9][0-9]{3})"
+    r"(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])"
+    r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?)?)?$"
+)
 # a calendar day has begun somewhere up to 14 hours before it begins in UTC
 _DATE_SLACK = timedelta(hours=14)
 _CLOCK_SLACK = timedelta(minutes=5)
@@ -116,6 +123,7 @@ Moment = Annotated[
         {
             "type": "string",
             "description": "ISO 8601: an aware datetime, or a date as precise as it is known",
+            "pattern": _PATTERN,
             "examples": ["2025", "2025-07", "2025-07-03", "2025-07-03T10:15:00Z"],
         }
     ),

@@ -25,7 +25,8 @@ from streams.store.store import Store
 from streams.store.workflow import NOW
 
 MOST = 500
-_STATUS = {"no_such_signal": 404}
+_LAST = 10**18 - 1  # no row has a greater number
+_STATUS = dict.fromkeys(("no_such_signal", "position_ahead", "day_not_over", "nothing_then"), 404)
 
 
 def routes(store: Store, settings: Settings) -> list[BaseRoute]:
@@ -49,7 +50,7 @@ class _Reports:
     def listed(self, request: Request) -> Response:
         """Signals by number; `after` is the last number of the part before, `limit` its size."""
         try:
-            after = _whole(request, "after", 0, 2**62)
+            after = _whole(request, "after", 0, _LAST)
             limit = _whole(request, "limit", MOST, MOST)
         except InputError as error:
             return _refused(error)

@@ -29,6 +29,15 @@ _WHY = {
     500: "An error of the gateway; send again.",
     503: "Not confirmed as durable; send again, repeats are harmless.",
 }
+# what no schema can say of a record, by the code of its fault
+RULES = {
+    "another_sender": "the key is another sender's",
+    "future_date": "a moment after the time at which it was sent",
+    "not_a_date": "a day that the calendar does not have",
+    "no_product": "nothing was given, and it is not nullified",
+    "no_reaction": "nothing happened, and it is not nullified",
+    "nul_byte": "a text holds U+0000",
+}
 
 
 @lru_cache(maxsize=4)
@@ -52,9 +61,9 @@ def document(limits: Limits) -> dict[str, Any]:
             "/v1/followups": {"post": _push("Followup", "Push follow-up records")},
             "/v1/receipts/{receipt_id}": {"get": _receipt()},
             **openapi_signals.paths(),
-            "/v1/openapi.json": {"get": _public("This document")},
-            "/healthz": {"get": _public("The process runs")},
-            "/readyz": {"get": _public("Log and store can be used", not_ready=True)},
+            "/v1/openapi.json": {"get": _public("openapi", "This document")},
+            "/healthz": {"get": _public("healthz", "The process runs")},
+            "/readyz": {"get": _public("readyz", "Log and store can be used", not_ready=True)},
         },
         "components": {
             "securitySchemes": {
@@ -72,7 +81,29 @@ def _push(model: str, summary: str) -> dict[str, Any]:
         "application/xml": "a batch of ICH E2B(R3), or a message of E2B(R2)",
         "application/fhir+json": "AdverseEvent of FHIR R4 or R5: one, a Bundle, or one a line",
     }
+    answers = {
+        "202": _answer(
+            "Taken: every record is durable, rejected ones too. A batch of E2B(R3) is answered "
+            "with its acknowledgement where `application/xml` is accepted.",
+            "Taken",
+        ),
+        "422": _answer(
+            "No record was accepted; all are kept in quarantine with their errors. "
+            "A body that cannot be parsed is one such record.",
+            "Taken",
+        ),
+    }
+    for answer in answers.values():
+        if model == "Report":
+            answer["content"]["application/xml"] = {"schema": {"type": "string"}}
+        answer["links"] = {
+            "receipt": {
+                "operationId": "receipt",
+                "parameters": {"receipt_id": "$response.body#/receipt_id"},
+            }
+        }
     return {
+        "operationId": "reports" if model == "Report" else "followups",
         "summary": summary,
         "parameters": [
             {
@@ -99,24 +130,13 @@ def _push(model: str, summary: str) -> dict[str, Any]:
                 },
             },
         },
-        "responses": {
-            "202": _answer(
-                "Taken: every record is durable, rejected ones too. A batch of E2B(R3) is answered "
-                "with its acknowledgement where `application/xml` is accepted.",
-                "Taken",
-            ),
-            "422": _answer(
-                "No record was accepted; all are kept in quarantine with their errors. "
-                "A body that cannot be parsed is one such record.",
-                "Taken",
-            ),
-        }
-        | _refusals(without={404}),
+        "responses": answers | _refusals(without={404}),
     }
 
 
 def _receipt() -> dict[str, Any]:
     return {
+        "operationId": "receipt",
         "summary": "What became of each record of a request",
         "parameters": [
             {
@@ -131,16 +151,24 @@ def _receipt() -> dict[str, Any]:
     }
 
 
-def _public(summary: str, not_ready: bool = False) -> dict[str, Any]:
-    responses = {"200": {"description": "So it is."}}
+def _public(name: str, summary: str, not_ready: bool = False) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    responses = {"200": {"description": "So it is.", "content": content}}
     if not_ready:
-        responses["503"] = {"description": "Not now."}
-    return {"summary": summary, "security": [], "responses": responses}
+        responses["503"] = {"description": "Not now.", "content": content}
+    return {"operationId": name, "summary": summary, "security": [], "responses": responses}
 
 
 def _refusals(without: set[int]) -> dict[str, Any]:
     statuses = sorted(set(STATUS.values()) - without - {405})
-    return {str(status): _answer(_WHY[status], "Refusal") for status in statuses}
+    found = {str(status): _answer(_WHY[status], "Refusal") for status in statuses}
+    later = {"description": "seconds after which to send again", "schema": {"type": "integer"}}
+    for status in {429, 503} & set(statuses):
+        found[str(status)]["headers"] = {"Retry-After": {"required": True} | later}
+    if 401 in statuses:
+        challenge = {"required": True, "schema": {"const": "Bearer"}}
+        found["401"]["headers"] = {"WWW-Authenticate": challenge}
+    return found
 
 
 def _answer(description: str, schema: str) -> dict[str, Any]:
@@ -167,7 +195,13 @@ def _schemas() -> dict[str, Any]:
     models: dict[str, Any] = models_json_schema([(Report, "validation")], ref_template=_REF)[1]
     own = {
         "Followup": followup,
-        "Fault": _object(code=text, path=text, message=text),
+        "Fault": {
+            "description": (
+                "What is wrong, by a code that stays the same. A record that fits its schema can "
+                f"still be refused: {', '.join(f'`{code}` ({why})' for code, why in RULES.items())}"
+            ),
+            **_object(code=text, path=text, message=text),
+        },
         "Refusal": _object(code={"enum": sorted(STATUS)}, message=text),
         "Refused": _object(code=text, message=text),
         "Signal": openapi_signals.schema(),

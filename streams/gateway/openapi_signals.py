@@ -13,7 +13,9 @@ _FORMS = {
 _WHY = {
     "400": "A parameter that makes no sense.",
     "401": "Nobody is signed in.",
+    "403": "Not for this role.",
     "404": "There is no such signal, or there was none at that moment.",
+    "500": "An error of this server.",
 }
 
 
@@ -21,12 +23,23 @@ def paths() -> dict[str, Any]:
     """The paths under `/v1/signals`."""
     signal = {"$ref": "#/components/schemas/Signal"}
     parts = [
-        _query("after", "integer", "the last number of the part before; 0 for the first"),
-        _query("limit", "integer", "at most so many, up to 500"),
+        _query(
+            "after", "integer", "the last number of the part before", **_upto(10**18 - 1), default=0
+        ),
+        _query("limit", "integer", "at most so many", **_upto(500), default=500),
     ]
     moment = [
         _query("format", "string", "html, pdf, json or csv", enum=list(_FORMS), default="html"),
-        _query("as_of", "string", "a position, or a date (its last position); now without it"),
+        {
+            "name": "as_of",
+            "in": "query",
+            "description": "a position, POSITION.ENTRY of the audit trail, or a date (its last "
+            "position); now without it",
+            "schema": {
+                "type": "string",
+                "anyOf": [{"pattern": r"^[0-9]{1,18}(\.[0-9]{1,18})?$"}, {"format": "date"}],
+            },
+        },
     ]
     listed = {
         "type": "object",
@@ -38,11 +51,13 @@ def paths() -> dict[str, Any]:
     }
     report = {form: {"schema": {"type": "string"}} for form in _FORMS.values()}
     return {
-        "/v1/signals": _get("Signals by number", {"application/json": {"schema": listed}}, parts),
-        "/v1/signals/{number}": _get(
-            "One signal", {"application/json": {"schema": signal}}, [_NUMBER]
+        "/v1/signals": _get(
+            "signals", "Signals by number", {"application/json": {"schema": listed}}, parts
         ),
-        "/v1/signals/{number}/report": _get("Its report", report, [_NUMBER, *moment]),
+        "/v1/signals/{number}": _get(
+            "signal", "One signal", {"application/json": {"schema": signal}}, [_NUMBER]
+        ),
+        "/v1/signals/{number}/report": _get("report", "Its report", report, [_NUMBER, *moment]),
     }
 
 
@@ -73,6 +88,10 @@ _NUMBER = {
 }
 
 
+def _upto(most: int) -> dict[str, int]:
+    return {"minimum": 0, "maximum": most}
+
+
 def _query(name: str, kind: str, description: str, **more: Any) -> dict[str, Any]:
     return {
         "name": name,
@@ -82,10 +101,11 @@ def _query(name: str, kind: str, description: str, **more: Any) -> dict[str, Any
     }
 
 
-def _get(summary: str, content: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
+def _get(name: str, summary: str, content: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
     refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Refused"}}}
     return {
         "get": {
+            "operationId": name,
             "summary": summary,
             "security": [{"session": []}],
             "parameters": parameters,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import record
@@ -195,6 +195,7 @@ def levels(value: Any) -> int:
     return 0
 
 
+@settings(deadline=None)
 @given(json_values, st.booleans())
 def test_depth_counts_brackets_outside_strings(value: Any, ascii_only: bool) -> None:
     raw = json.dumps(value, ensure_ascii=ascii_only).encode(errors="replace")

@@ -98,7 +98,10 @@ def test_without_a_moment_it_is_the_one_of_now(store: Told, client: httpx.Client
         ("/v1/signals/99/report", 404, "no_such_signal"),
         ("/v1/signals/1/report?format=docx", 400, "no_such_format"),
         ("/v1/signals/1/report?as_of=soon", 400, "bad_as_of"),
-        ("/v1/signals/1/report?as_of=999", 400, "position_ahead"),
+        ("/v1/signals/1/report?as_of=999", 404, "position_ahead"),
+        ("/v1/signals/1/report?as_of=2999-01-01", 404, "day_not_over"),
+        (f"/v1/signals/{'9' * 18}", 404, "no_such_signal"),
+        (f"/v1/signals/{2**63}", 404, "no_such_route"),
         ("/v1/signals?limit=0x", 400, "bad_parameter"),
         ("/v1/signals?limit=501", 400, "bad_parameter"),
         ("/v1/signals?after=-1", 400, "bad_parameter"),
@@ -109,6 +112,20 @@ def test_what_is_not_there_or_makes_no_sense_is_refused(
 ) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_role_that_may_not_read_cases_is_told_so_in_json(store: Told, url: str) -> None:
+    people.create_user(store.filled.store, "Rex", "regulator")
+    with httpx.Client(base_url=url, trust_env=False) as regulator:
+        regulator.post(people.create_link(store.filled.store, "Rex"))
+        answer = regulator.get("/v1/signals/1/report")
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_role")
+    assert "403" in document(Limits())["paths"]["/v1/signals/{number}/report"]["get"]["responses"]
+
+
+@pytest.mark.parametrize("path", ["/signals/", "/courses/"])
+def test_a_number_that_no_row_can_have_is_no_page(client: httpx.Client, path: str) -> None:
+    assert client.get(f"{path}{2**63}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/v1/signals", "/v1/signals/1", "/v1/signals/1/report"])

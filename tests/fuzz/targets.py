@@ -60,7 +60,7 @@ class Reader:
         self.name = form
         made = sample(folder, form)
         self._path = folder / f"mutated{made.suffix}"
-        self._seeds = [made.read_bytes()]
+        self.seeds = [made.read_bytes()]
         self._mapping = None
         if form == "mapped_csv":
             self._mapping = folder / "mapping.toml"
@@ -68,8 +68,8 @@ class Reader:
 
     def make(self, chance: random.Random) -> bytes:
         if self.name == "faers_ascii":
-            return mutated_zip(self._seeds, chance)
-        return mutated(self._seeds, chance)
+            return mutated_zip(self.seeds, chance)
+        return mutated(self.seeds, chance)
 
     def give(self, content: bytes) -> str:
         self._path.write_bytes(content)

@@ -75,7 +75,7 @@ def test_a_reader_that_loses_doubles_or_raises_breaks_a_law(
     given: dict[str, object] = {"records": ndjson.records}
     exec(f"def broken(source):\n    {body}", given)
     reader = Reader("ndjson", tmp_path)
-    content = reader._seeds[0]
+    content = reader.seeds[0]
     assert reader.give(content) == "sound"
     monkeypatch.setitem(FORMATS, "ndjson", given["broken"])
     with pytest.raises((Broken, ValueError)):

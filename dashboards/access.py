@@ -63,6 +63,7 @@ TABLE: dict[str, Who] = {
     "/courses": PATIENT_ROWS,
     "/courses/{number:int}": PATIENT_ROWS,
     "/health": PEOPLE,
+    "/self-test": PEOPLE,
     "/signals": PEOPLE,
     "/signals/{number:int}": PEOPLE,
     "/signals/{number:int}/events": PEOPLE,

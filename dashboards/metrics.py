@@ -16,6 +16,10 @@
 | `ketavigil_canary_age_seconds` | stream | since the newest canary that came through was sent |
 | `ketavigil_canary_seconds` | stream | how long that one took; `_interval_`: how often one goes |
 | `ketavigil_quality_batches_total` | result | batches seen by the quality suite |
+| `ketavigil_control_pairs`, `_alarms` | dataset, rule | negative controls; those ever raised |
+| `ketavigil_control_alarm_rate` | dataset, rule, bound | their share: estimate, lower, upper |
+| `ketavigil_permuted_pairs` | dataset, rule, of | flagged in the data, and by chance |
+| `ketavigil_permuted_share` | dataset, rule | the one over the other; `_position`: as of |
 
 `ketavigil_part_reachable{part}` stands at `/metrics/parts`, answered without log and store too.
 
@@ -30,7 +34,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -47,7 +50,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboards import scored
+from dashboards import scored, tested
 from dashboards.board.health import (
     batches,
     freshness_buckets,
@@ -56,12 +59,12 @@ from dashboards.board.health import (
 )
 from dashboards.exposition import exposed
 from dashboards.lag import Behind, Lag, in_flight
+from dashboards.self_test import SelfTest
 from schemas.errors import LogError, StoreError
-from schemas.record import STREAMS
 from schemas.vocabulary import Vocabulary
 from streams.log import open_log
 from streams.log.base import Log
-from streams.settings import CANARY_METER, Settings
+from streams.settings import Settings
 from streams.store import tables
 from streams.store.conservation import conservation
 from streams.store.store import Store
@@ -71,15 +74,20 @@ _UNCACHED = {"cache-control": "no-store"}
 
 
 def metrics_route(
-    store: Store, settings: Settings, registry: CollectorRegistry, log: Log | None = None
+    store: Store,
+    settings: Settings,
+    registry: CollectorRegistry,
+    log: Log | None = None,
+    test: SelfTest | None = None,
 ) -> Route:
     """The route `/metrics`; the store's metrics join those already in the registry.
 
     `log` is read only; without one the log of the settings is opened. Where the store or the log
-    cannot be read the answer is 503: half of the numbers would look like a change of all.
+    cannot be read the answer is 503: half of the numbers would look like a change of all. `test`:
+    without one there is nothing of the self-test.
     """
     lag = Lag(log or open_log(settings.broker), settings.partitions())
-    registry.register(Snapshot(store, lag, settings))
+    registry.register(Snapshot(store, lag, settings, test))
 
     def metrics(request: Request) -> Response:
         try:
@@ -116,8 +124,10 @@ def parts_route(ready: Callable[[], Awaitable[Mapping[str, bool]]]) -> Route:
 class Snapshot(Collector):
     """Reads the store, and the log's ends, when it is collected."""
 
-    def __init__(self, store: Store, lag: Lag, settings: Settings) -> None:
-        self._store, self._lag = store, lag
+    def __init__(
+        self, store: Store, lag: Lag, settings: Settings, test: SelfTest | None = None
+    ) -> None:
+        self._store, self._lag, self._test = store, lag, test
         self._vocabulary = Vocabulary.load(settings.vocabulary)
         self._canary_seconds = settings.canary_seconds
         self._lock = threading.Lock()
@@ -138,8 +148,11 @@ class Snapshot(Collector):
             yield scored.raised(connection, self._vocabulary)
             yield scored.scores(connection)
             yield _runs(connection)
-            yield from _canaries(connection, self._canary_seconds)
             yield _batches(connection)
+            yield from tested.canary(connection, self._canary_seconds)
+            if self._test is not None:
+                yield from tested.controls(connection, self._test)
+                yield from tested.permuted(self._test)
 
     def _counted(self, connection: Connection, behind: list[Behind]) -> list[Metric]:
         """What only moves with the positions is not counted again while they stand."""
@@ -229,27 +242,6 @@ def _runs(connection: Connection) -> Metric:
         if "at" in meter:
             family.add_metric([name], meter["at"])
     return family
-
-
-def _canaries(connection: Connection, seconds: float) -> list[Metric]:
-    """Of each stream; without an age and a time where none has come through yet."""
-    interval, age, took = (
-        GaugeMetricFamily(f"ketavigil_canary{name}_seconds", says, labels=["stream"])
-        for name, says in (
-            ("_interval", "How often a canary is sent; 0: never."),
-            ("_age", "Since the newest canary that came through was sent."),
-            ("", "From sent to through the detector, of the newest canary that came through."),
-        )
-    )
-    table = tables.meters
-    for stream in STREAMS:
-        interval.add_metric([stream], seconds)
-        body = connection.scalar(select(table.c.body).where(table.c.name == CANARY_METER + stream))
-        if body is not None:
-            canary = json.loads(body)
-            age.add_metric([stream], time.time() - canary["sent"])
-            took.add_metric([stream], canary["seconds"])
-    return [interval, age, took]
 
 
 def _batches(connection: Connection) -> Metric:

@@ -26,6 +26,7 @@ from dashboards.access import Access
 from dashboards.board.returning import Returning
 from dashboards.metrics import metrics_route, parts_route
 from dashboards.reports import web as reports
+from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
 from schemas.errors import StoreError
 from schemas.vocabulary import Vocabulary
@@ -67,19 +68,21 @@ def create_web(
 
     vocabulary = Vocabulary.load(settings.vocabulary)
     returning = Returning(store, Seriousness.load(settings, vocabulary))
+    test = SelfTest(store, settings)
     canaries = Canaries(log, sealer, settings.partitions())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         stop = asyncio.Event()
         sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
-        looking = asyncio.create_task(_bring_back(returning))
+        others = [asyncio.create_task(one) for one in (_bring_back(returning), test.run())]
         try:
             yield
         finally:
-            looking.cancel()
+            for task in others:
+                task.cancel()
             stop.set()
-            await asyncio.gather(looking, sending, return_exceptions=True)
+            await asyncio.gather(*others, sending, return_exceptions=True)
             gateway.close()
             log.close()
             store.close()
@@ -88,9 +91,9 @@ def create_web(
         routes=[
             *gateway.routes(),
             *sign_in.routes(store),
-            *board.routes(store, settings, log, returning),
+            *board.routes(store, settings, log, returning, test),
             *reports.routes(store, settings),
-            metrics_route(store, settings, registry, log),
+            metrics_route(store, settings, registry, log, test),
             parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),
         ],

@@ -20,10 +20,11 @@ ENVIRONMENT = "KETAVIGIL_"
 # the ends of a signal for which a second person can be asked
 FOUR_EYES = ("closed", "refuted")
 CANARY_SECONDS = 120.0
+SELF_TEST_SECONDS = 600.0
 CANARY_METER = "canary/"  # and the stream: a row of `meters`
 
 # files that replace (vocabulary: extend) what is shipped
-FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family")
+FILES = ("watchlist", "vocabulary", "rules", "case_review", "listed", "family", "controls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Settings:
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
     by the other of `FILES` replace it. `four_eyes`: the ends of a signal (of `FOUR_EYES`) that need
-    a second person. `canary_seconds`: how often the web process sends a canary of each stream; 0:
-    never.
+    a second person. `canary_seconds`: how often the web process sends a canary of each stream,
+    `self_test_seconds`: how often it permutes the cases; 0: never.
     """
 
     data: Path | None = None
@@ -47,7 +48,9 @@ class Settings:
     listed: Path | None = None
     family: Path | None = None
     four_eyes: frozenset[str] = frozenset()
+    controls: Path | None = None
     canary_seconds: float = 0.0
+    self_test_seconds: float = 0.0
 
     @classmethod
     def read(
@@ -85,13 +88,15 @@ class Settings:
         if not four_eyes <= set(FOUR_EYES):
             raise InputError("bad_four_eyes", f"KETAVIGIL_FOUR_EYES names {', '.join(FOUR_EYES)}")
         canary = environment("canary_seconds")
+        self_test = environment("self_test_seconds")
         known = {field.name for field in fields(cls)}
         return cls(
             data=data,
             broker=broker or f"sqlite:///{data}/log.db",
             store=store or f"sqlite:///{data}/store.db",
             four_eyes=four_eyes,
-            canary_seconds=CANARY_SECONDS if canary is None else _seconds(canary),
+            canary_seconds=_seconds("canary_seconds", canary, CANARY_SECONDS),
+            self_test_seconds=_seconds("self_test_seconds", self_test, SELF_TEST_SECONDS),
             **{name: value for name, value in values.items() if name in known},
         )
 
@@ -105,7 +110,8 @@ class Settings:
             "four_eyes": ",".join(sorted(self.four_eyes)),
         }
         given = {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
-        return given | {ENVIRONMENT + "CANARY_SECONDS": f"{self.canary_seconds:g}"}
+        seconds = {name: getattr(self, name) for name in ("canary_seconds", "self_test_seconds")}
+        return given | {ENVIRONMENT + k.upper(): f"{v:g}" for k, v in seconds.items()}
 
     @property
     def embedded(self) -> bool:
@@ -126,11 +132,11 @@ class Settings:
         )
 
 
-def _seconds(given: str) -> float:
+def _seconds(name: str, given: str | None, usual: float) -> float:
     try:
-        seconds = float(given)
+        seconds = usual if given is None else float(given)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise InputError("canary_seconds", f"KETAVIGIL_CANARY_SECONDS is a number, not {given!r}")
+        raise InputError(name, f"{ENVIRONMENT}{name.upper()} is a number, not {given!r}")
     return seconds

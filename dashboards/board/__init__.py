@@ -38,9 +38,11 @@ from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, http_error, respond
 from dashboards.board.ranking import Ranking
 from dashboards.board.returning import Returning
+from dashboards.board.self_test import SelfTestPage
 from dashboards.board.signal_page import SignalPage
 from dashboards.board.signals import Filters
 from dashboards.lag import Lag
+from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
 from detectors import case_review
 from detectors.disproportionality import METHODS
@@ -58,19 +60,24 @@ NOTING = 2.0  # seconds between looks at what waits, while somebody listens
 
 
 def routes(
-    store: Store, settings: Settings, log: Log | None = None, returning: Returning | None = None
+    store: Store,
+    settings: Settings,
+    log: Log | None = None,
+    returning: Returning | None = None,
+    test: SelfTest | None = None,
 ) -> list[BaseRoute]:
     """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
-    `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, the events that keep
-    some live, what people do, and `/static`.
+    `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, `/self-test`, the
+    events that keep some live, what people do, and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
-    evidence a signal has.
+    evidence a signal has, `test` keeps the self-test.
     """
     if returning is None:
         vocabulary = Vocabulary.load(settings.vocabulary)
         returning = Returning(store, Seriousness.load(settings, vocabulary))
-    board = _Board(store, settings, log or open_log(settings.broker), returning)
+    test = test or SelfTest(store, settings)
+    board = _Board(store, settings, log or open_log(settings.broker), returning, test)
     return [
         *board.inbox.routes(),
         Route("/signals", board.signals),
@@ -82,6 +89,7 @@ def routes(
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),
+        *board.self_test.routes(),
         *trail.routes(store),
         *accounts.routes(store),
         assets.mount(),
@@ -89,7 +97,9 @@ def routes(
 
 
 class _Board:
-    def __init__(self, store: Store, settings: Settings, log: Log, returning: Returning) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, log: Log, returning: Returning, test: SelfTest
+    ) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
         text = settings.rules.read_text(encoding="utf-8") if settings.rules else None
@@ -114,6 +124,7 @@ class _Board:
         self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
         ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
         self.inbox = Inbox(store, ranking, self._news, self._lag, self._rules)
+        self.self_test = SelfTestPage(store, self._lag, test, settings.canary_seconds)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from schemas.errors import InputError
 
+KETAMINES = frozenset({"ketamine", "esketamine"})  # products that are a set of their own
+
 
 @dataclass(frozen=True, slots=True)
 class NegativeControl:
@@ -52,6 +54,21 @@ def negative_controls(
     if products not in sets:
         raise InputError("unknown_set", f"{products!r} is none of {', '.join(sorted(sets))}")
     return tuple(control for control in controls if products in control.sets)
+
+
+def controls_for(
+    product: str, controls: tuple[NegativeControl, ...]
+) -> tuple[NegativeControl, ...]:
+    """Those of some controls that are none of a product's own effects, by its name.
+
+    A product that is no set of its own (another ketamine) takes what is a control for all of them.
+
+    >>> all_of_them = negative_controls()
+    >>> len(controls_for("esketamine", all_of_them)) >= len(controls_for("tiletamine", all_of_them))
+    True
+    """
+    asked = {product} if product in KETAMINES else KETAMINES
+    return tuple(control for control in controls if asked <= control.sets)
 
 
 def reference_outcomes() -> dict[str, tuple[str, ...]]:

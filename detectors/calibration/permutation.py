@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from detectors.disproportionality.table import PairTable, score
 from detectors.rules import Rule, holds
 
 Flag: TypeAlias = Callable[[PairTable], npt.NDArray[np.bool_]]
+Flags: TypeAlias = Callable[[PairTable], Mapping[str, npt.NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,24 @@ def spuriousness(
     ...     * table.n_event).rate
     0.0
     """
+    return spuriousness_of_each(contents, lambda table: {"": flag(table)}, ("",), parameters)[""]
+
+
+def spuriousness_of_each(
+    contents: Contents, flags: Flags, names: Sequence[str], parameters: Parameters | None = None
+) -> dict[str, Spuriousness]:
+    """The same of several rules at once, by their names, over the same permutations.
+
+    `flags` gives for a table the rows that each of `names` flags.
+    """
     chosen = parameters or Parameters()
     rng = np.random.default_rng(chosen.seed)
     datasets = [contents.within(code) for code in np.unique(contents.dataset[contents.case])]
-    flagged = sum(_flagged(of, flag) for of in datasets)
-    permuted = tuple(
-        sum(_flagged(_permuted(of, rng), flag) for of in datasets)
-        for _ in range(chosen.permutations)
-    )
-    if not flagged or not permuted:
-        return Spuriousness(flagged, permuted, np.nan, np.nan)
-    spread = np.std(permuted, ddof=1) / np.sqrt(len(permuted)) if len(permuted) > 1 else np.nan
-    return Spuriousness(
-        flagged, permuted, float(np.mean(permuted)) / flagged, float(spread) / flagged
-    )
+    flagged = _flagged(datasets, flags)
+    permuted = [
+        _flagged([_permuted(of, rng) for of in datasets], flags) for _ in range(chosen.permutations)
+    ]
+    return {name: _share(flagged[name], [one[name] for one in permuted]) for name in names}
 
 
 def by_rule(rule: Rule, methods: Sequence[Method] = PRINTED) -> Flag:
@@ -110,8 +116,21 @@ def table(contents: Contents) -> PairTable:
     )
 
 
-def _flagged(contents: Contents, flag: Flag) -> int:
-    return int(np.count_nonzero(flag(table(contents))))
+def _flagged(datasets: Sequence[Contents], flags: Flags) -> Counter[str]:
+    found = Counter[str]()
+    for of in datasets:
+        rows = flags(table(of))
+        found.update({name: int(np.count_nonzero(held)) for name, held in rows.items()})
+    return found
+
+
+def _share(flagged: int, permuted: Sequence[int]) -> Spuriousness:
+    if not flagged or not permuted:
+        return Spuriousness(flagged, tuple(permuted), np.nan, np.nan)
+    spread = np.std(permuted, ddof=1) / np.sqrt(len(permuted)) if len(permuted) > 1 else np.nan
+    return Spuriousness(
+        flagged, tuple(permuted), float(np.mean(permuted)) / flagged, float(spread) / flagged
+    )
 
 
 def _permuted(contents: Contents, rng: np.random.Generator) -> Contents:

@@ -13,6 +13,8 @@ from schemas.errors import InputError
 from streams.cli import up
 from streams.settings import CANARY_SECONDS, Settings
 
+_SELF_TEST = 60.0  # seconds; there is more new in a minute than elsewhere in a day
+
 
 @click.command(short_help="`up` with simulated clinics, and planted signals to find.")
 @click.option(
@@ -53,6 +55,7 @@ async def _run(data: Path, seed: int, minutes: float | None, port: int, rate: fl
         broker=f"sqlite:///{data}/log.db",
         store=f"sqlite:///{data}/store.db",
         canary_seconds=CANARY_SECONDS,
+        self_test_seconds=_SELF_TEST,
     )
     data.mkdir(parents=True, exist_ok=True)
     path = data / "demo.json"

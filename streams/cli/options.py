@@ -32,6 +32,7 @@ _OPTIONS = (
     ),
     click.option("--listed", type=_FILE, help="Events that labels list, likewise."),
     click.option("--family", type=_FILE, help="Family of sequential evidence, likewise."),
+    click.option("--controls", type=_FILE, help="Negative controls of the self-test, likewise."),
 )
 
 

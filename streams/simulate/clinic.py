@@ -11,6 +11,7 @@ from itertools import accumulate, count
 from random import Random
 from typing import Any
 
+from detectors.calibration.controls import controls_for, negative_controls
 from streams.simulate import slips
 from streams.simulate.course import Course
 from streams.simulate.facts import Planted, background, planted
@@ -38,6 +39,9 @@ _ROUTES = (
 _PATIENTS = 40
 # what happens to a report later on, in parts of all reports
 _LATER = (("late version", 0.02), ("version first", 0.01), ("nullification", 0.01))
+# events that have to do with no product, so that the self-test has something to judge
+_CONTROL = 0.04
+_CONTROLS = [one.event for one in controls_for("ketamine", negative_controls())][:15]
 _REPEAT, _CONFLICT, _SLIP = 0.01, 0.002, 0.008
 
 
@@ -79,6 +83,7 @@ class Clinic:
         self.sent: Counter[str] = Counter()
         self.started: dict[str, datetime] = {}
         self._rng = Random(f"{name}/{seed}")
+        self._controls = Random(f"{name}/{seed}/controls")
         self._mix = Mix()
         self._courses: dict[tuple[str, str], list[Course]] = {}
         self._patients = count(1)
@@ -240,6 +245,8 @@ class Clinic:
                 rng.choice(("hospitalisation", "other_medically_important", "disability"))
             ]
         reactions[0]["outcome"] = rng.choice(("recovered", "recovering", "unknown"))
+        if self._controls.random() < _CONTROL:
+            reactions.append({"term": self._controls.choice(_CONTROLS)})
         return {
             "sender": self.name,
             "report_id": f"{self.name}-{next(self._ties)}",

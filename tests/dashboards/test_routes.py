@@ -61,6 +61,7 @@ EXPECTED = {
     "/cohort": _SIGNED_IN,
     "/cohort/{event:path}": _SIGNED_IN,
     "/health": _SIGNED_IN,
+    "/self-test": _SIGNED_IN,
     "/signals": _SIGNED_IN,
     "/signals/{number:int}": _SIGNED_IN,
     "/signals/{number:int}/events": _SIGNED_IN,

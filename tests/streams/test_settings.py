@@ -32,24 +32,29 @@ def test_a_file_that_is_not_there_is_refused_by_name(name: str, tmp_path: Path) 
     assert caught.value.code == "no_such_file"
 
 
-def test_a_canary_goes_every_two_minutes_unless_told_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+INTERVALS = [("CANARY_SECONDS", 120), ("SELF_TEST_SECONDS", 600)]
+
+
+@pytest.mark.parametrize(("what", "usual"), INTERVALS)
+def test_a_canary_and_a_self_test_come_as_often_as_they_are_told(
+    what: str, usual: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = ENVIRONMENT + "CANARY_SECONDS"
+    name, field = ENVIRONMENT + what, what.lower()
     monkeypatch.delenv(name, raising=False)
-    assert Settings.read(data=tmp_path).canary_seconds == 120
+    assert getattr(Settings.read(data=tmp_path), field) == usual
     for given, seconds in (("0", 0.0), ("0.5", 0.5)):
         monkeypatch.setenv(name, given)
         settings = Settings.read(data=tmp_path)
-        assert settings.canary_seconds == seconds
+        assert getattr(settings, field) == seconds
         assert settings.environment()[name] == given
 
 
+@pytest.mark.parametrize("what", [name for name, _ in INTERVALS])
 @pytest.mark.parametrize("given", ["often", "-1", "inf", "nan"])
-def test_a_canary_that_goes_at_no_number_of_seconds_is_refused(
-    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_comes_at_no_number_of_seconds_is_refused(
+    given: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ENVIRONMENT + "CANARY_SECONDS", given)
-    with pytest.raises(InputError, match="KETAVIGIL_CANARY_SECONDS is a number") as caught:
+    monkeypatch.setenv(ENVIRONMENT + what, given)
+    with pytest.raises(InputError, match=f"KETAVIGIL_{what} is a number") as caught:
         Settings.read(data=tmp_path)
-    assert caught.value.code == "canary_seconds"
+    assert caught.value.code == what.lower()

@@ -29,6 +29,7 @@ PAGES = (
     "/decisions",
     "/trail",
     "/health",
+    "/self-test",
 )
 WIDTHS = (360, 1280)
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from detectors import rules
-from detectors.calibration.permutation import Parameters, by_rule, spuriousness, table
+from detectors.calibration.permutation import (
+    Parameters,
+    by_rule,
+    spuriousness,
+    spuriousness_of_each,
+    table,
+)
 from detectors.casebook import Casebook, CaseContent
 from detectors.contents import Contents
 from detectors.disproportionality.method import from_json, to_json
@@ -111,6 +117,18 @@ def test_seeds_reproduce_and_the_cases_stay_as_they_are() -> None:
     )
     assert one == again
     assert one.permuted != other.permuted
+
+
+def test_several_rules_are_looked_at_over_the_same_permutations() -> None:
+    contents = drawn(2_000, linked=True)
+    alone = {
+        rule.name: spuriousness(contents, by_rule(rule), Parameters(3)) for rule in (IC025, ROR)
+    }
+
+    def both(rows: PairTable) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        return {rule.name: by_rule(rule)(rows) for rule in (IC025, ROR)}
+
+    assert spuriousness_of_each(contents, both, ("ic025", "ror025"), Parameters(3)) == alone
 
 
 def test_nothing_flagged_has_no_rate() -> None:

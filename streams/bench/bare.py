@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from streams.settings import CHANGES, CONSUMERS, DETECT
 from streams.store.store import bind_log, open_store
 
 _LOG = "bare"
-_BATCH = 4000  # as many records as intake takes at once
+BATCH = 4000  # as many records as intake takes at once
 
 
 class _Disposal(Disposal):
@@ -40,41 +41,62 @@ class _Disposal(Disposal):
         self.changes = tuple(change for changes in published.values() for change in changes)
 
 
+class Counting:
+    """Records disposed of in a store and counted, in one process.
+
+    `ends`: the partitions of the stream of reports.
+    """
+
+    def __init__(self, url: str, ends: Mapping[tuple[str, int], int]) -> None:
+        self._store = open_store(url)
+        configuration = Configuration.load()
+        with self._store.write() as connection:
+            bind_log(connection, CONSUMERS["reports"], _LOG, ends)
+            bind_log(connection, DETECT, _LOG, {(CHANGES, 0): 0})
+        self._disposal = _Disposal("reports", self._store, configuration.vocabulary, _LOG)
+        self._detector = Detector(self._store, configuration, _LOG)
+        self._position = 0
+        # as the worker does
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 50)
+
+    def take(self, batch: Sequence[Taken]) -> None:
+        """Dispose of envelopes and count what they change."""
+        self._disposal.dispose(batch)
+        self._count(self._disposal.changes)
+
+    def end(self) -> None:
+        """Make a checkpoint, as an import does."""
+        self._count((Change("checkpoint", reason=IMPORT_ENDED),))
+
+    def _count(self, changes: tuple[Change, ...]) -> None:
+        self._detector.apply([(self._position, Changes(VERSION, changes))])
+        self._position += 1
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+
 def run(file: Path, data: Path, sender: str) -> float:
     """Take in a file of NDJSON; the seconds from its first byte to the last score."""
-    store = open_store(f"sqlite:///{data}/store.db")
+    counting = Counting(f"sqlite:///{data}/store.db", {("reports", 0): 0})
     sealer = load_sealer(data)
-    configuration = Configuration.load()
-    with store.write() as connection:
-        for consumer, topic in ((CONSUMERS["reports"], "reports"), (DETECT, CHANGES)):
-            bind_log(connection, consumer, _LOG, {(topic, 0): 0})
-    disposal = _Disposal("reports", store, configuration.vocabulary, _LOG)
-    detector = Detector(store, configuration, _LOG)
-    # as the worker does
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
-    offset = position = 0
-
-    def count(changes: tuple[Change, ...]) -> None:
-        nonlocal position
-        detector.apply([(position, Changes(VERSION, changes))])
-        position += 1
-
+    offset = 0
     began = time.perf_counter()
     with file.open("rb") as lines:
-        while raw := [line.rstrip(b"\n") for line in islice(lines, _BATCH)]:
+        while raw := [line.rstrip(b"\n") for line in islice(lines, BATCH)]:
             body: Any = Body(raw)
             judged = judge("reports", body, sender=sender, taken_at=time.time(), sealer=sealer)
             runs = split([one.entry for one in judged])
-            disposal.dispose(
+            counting.take(
                 [Taken(0, offset + i, Envelope(VERSION, "reports", r)) for i, r in enumerate(runs)]
             )
             offset += len(runs)
-            count(disposal.changes)
-    count((Change("checkpoint", reason=IMPORT_ENDED),))
+    counting.end()
     seconds = time.perf_counter() - began
-    store.close()
+    counting.close()
     return seconds
 
 

@@ -45,7 +45,9 @@ def run(folder: Path, records: int, seed: int, repeats: int) -> list[Row]:
         write(file, records, seed)
         bar.update()
         for repeat in range(repeats):
-            imported.append(records / _import(file, folder / f"import-{repeat}", records))
+            imported.append(
+                records / import_once(file, _settings(folder / f"import-{repeat}"), records)
+            )
             bar.update()
             bare.append(records / _bare(file, folder / f"bare-{repeat}"))
             bar.update()
@@ -118,20 +120,21 @@ def _settings(data: Path) -> Settings:
     )
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """Of a process of this deployment, and of no other's."""
     others = {k: v for k, v in os.environ.items() if not k.startswith("KETAVIGIL_")}
     return others | settings.environment()
 
 
-def _import(file: Path, data: Path, records: int) -> float:
+def import_once(file: Path, settings: Settings, records: int) -> float:
     """The seconds that `ketavigil import` takes with a worker that is there already."""
-    settings = _settings(data)
-    data.mkdir()
+    assert settings.data is not None
+    settings.data.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "streams", "import", str(file), "--sender", SENDER]
     with running_worker(settings):
         began = time.perf_counter()
         done = subprocess.run(
-            command, env=_environment(settings), capture_output=True, text=True, check=False
+            command, env=environment(settings), capture_output=True, text=True, check=False
         )
         seconds = time.perf_counter() - began
     if done.returncode:
@@ -162,7 +165,7 @@ async def _live(settings: Settings, seed: int) -> list[tuple[float, float]]:
     until it was scored.
     """
     store = open_store(settings.store)
-    port = _free_port()
+    port = free_port()
     try:
         keys = {name: create_key(store, name) for name in CLINICS}
         with _up(settings, port) as url:
@@ -227,7 +230,7 @@ def _up(settings: Settings, port: int) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", "up", "--port", str(port)],
-        env=_environment(settings),
+        env=environment(settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -246,7 +249,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from streams.cli.options import as_json
+from streams.settings import Settings
 
-SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
+SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats", "cluster")
 
 
 @click.command(short_help="Benchmarks, each against something in the same run.")
@@ -62,6 +63,10 @@ SECTIONS = ("pipeline", "detectors", "truth", "followup", "scale", "formats")
     help="truth: a folder with reference_sets/unified_controls.csv and faers_2025q3/reports.csv,"
     " whose drug-event controls are counted and, where there are enough, told apart.",
 )
+@click.option("--broker", help="cluster: kafka://HOST:9092 of brokers without a deployment.")
+@click.option(
+    "--store", help="cluster: postgresql+psycopg://... of a server where databases may be made."
+)
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @as_json
 def command(
@@ -75,6 +80,8 @@ def command(
     courses: int,
     cases: int,
     quick: bool,
+    broker: str | None,
+    store: str | None,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -95,9 +102,12 @@ def command(
 
     formats: files of each format read on one core, beside a bare parse of the same bytes.
 
+    cluster: the import on Kafka and PostgreSQL in turns with the embedded one and with a bare
+    aiokafka loop, two workers against one, and how fast a detector starts.
+
     scale: what a report, memory, a rebuild and a full score cost from 10,000 cases on.
     """
-    from streams.bench import detectors, followup, formats, pipeline, scale, truth
+    from streams.bench import cluster, detectors, followup, formats, pipeline, scale, truth
     from streams.bench.rows import text
 
     with tempfile.TemporaryDirectory(prefix="ketavigil-bench-") as scratch:
@@ -111,6 +121,9 @@ def command(
         elif section == "followup":
             sizes = followup.Sizes(runs=runs, courses=courses)
             rows = followup.run(sizes.quick if quick else sizes, seed)
+        elif section == "cluster":
+            settings = Settings.read(folder, broker, store)
+            rows = cluster.run(folder, settings, records, seed, repeats or 3)
         elif section == "formats":
             rows = formats.run(folder, records // 5, seed)
         else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
 from streams.bench import bare, pipeline
-from streams.store import tables
-from streams.store.store import open_store
+from streams.settings import Settings
+from tests.streams.bench.stored import held
 
 RECORDS = 1200
 
@@ -29,20 +29,6 @@ def test_the_file_has_as_many_records_as_asked_for(file: Path) -> None:
 def test_the_bare_loop_stores_and_scores_the_same_as_an_import(file: Path, tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     assert bare.run(file, tmp_path / "bare", pipeline.SENDER) > 0
-    assert pipeline._import(file, tmp_path / "import", RECORDS) > 0
-    counted, scored = [], []
-    for name in ("bare", "import"):
-        store = open_store(f"sqlite:///{tmp_path / name}/store.db")
-        kinds = (tables.records, tables.versions, tables.quarantine, tables.duplicates)
-        score = tables.scores
-        with store.read() as connection:
-            counted.append(
-                [connection.scalar(select(func.count()).select_from(table)) for table in kinds]
-            )
-            columns = [score.c[name] for name in ("product", "event", "n", "prr", "ic025")]
-            scored.append({tuple(row) for row in connection.execute(select(*columns))})
-        store.close()
-    assert counted[0] == counted[1]
-    assert counted[0][0] == RECORDS
-    assert len(scored[0]) > 1000
-    assert scored[0] == scored[1]
+    settings = replace(Settings.read(tmp_path / "import"), canary_seconds=0)
+    assert pipeline.import_once(file, settings, RECORDS) > 0
+    assert held(f"sqlite:///{tmp_path}/bare/store.db", RECORDS) == held(settings.store, RECORDS)

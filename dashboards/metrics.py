@@ -24,7 +24,8 @@
 `ketavigil_part_reachable{part}` stands at `/metrics/parts`, answered without log and store too.
 
 A pair without a case has no score, so its series end. Scores are of at most 2,000 pairs: those of
-open signals first, then the highest lower limit of the IC. Up to 500 of them are pairs of the
+open signals first, then the highest lower limit of the IC; a term that is not coded is free text,
+and stands here from three cases with it on. Up to 500 of them are pairs of the
 cohort, which have rates: those of open signals first, then those with an event, the highest lower
 limit of the rate first. They are per patient-year; `share` is of sessions, where an event is
 counted by session. A pair of which nobody was at risk has none: no data is not 0.
@@ -146,7 +147,7 @@ class Snapshot(Collector):
             yield _lag(behind)
             yield scored.signals(connection)
             yield scored.raised(connection, self._vocabulary)
-            yield scored.scores(connection)
+            yield scored.scores(connection, self._vocabulary)
             yield _runs(connection)
             yield _batches(connection)
             yield from tested.canary(connection, self._canary_seconds)

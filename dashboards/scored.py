@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -21,6 +22,7 @@ STATISTICS = ("n", "expected", "prr", "ror", "ic", "ic025")
 RATES = ("n", "patient_years", "rate", "rate_lower", "rate_upper", "share")
 COHORT, CASE_REVIEW = "cohort", "case_review"
 NOT_CODED = "(a term that is not coded)"
+FEWEST = 3  # cases with a term that nobody coded, before it stands where anybody can read it
 
 
 def signals(connection: Connection) -> Metric:
@@ -70,8 +72,11 @@ def _coded(event: str, vocabulary: Vocabulary) -> bool:
     return event.startswith("group:") or vocabulary.event(event).matched
 
 
-def scores(connection: Connection) -> Metric:
-    """The statistics of watched pairs and of those of open signals."""
+def scores(connection: Connection, vocabulary: Vocabulary) -> Metric:
+    """The statistics of watched pairs and of those of open signals.
+
+    A term that is not coded is free text: below three cases a pair of it is left out.
+    """
     family = GaugeMetricFamily(
         SCORE,
         "Scores of watched pairs and open signals.",
@@ -92,12 +97,15 @@ def scores(connection: Connection) -> Metric:
         select(table.c.dataset, table.c.product, table.c.event, *(table.c[s] for s in STATISTICS))
         .where(table.c.watched | signalled)
         .order_by(signalled.desc(), table.c.ic025.desc().nulls_last(), *table.primary_key)
-        .limit(MOST_PAIRS - len(rates))
+        .execution_options(yield_per=500)
     )
-    for dataset, product, event, *values in rows:
+    room = MOST_PAIRS - len(rates)
+    told = (row for row in rows if row.n >= FEWEST or _coded(row.event, vocabulary))
+    for dataset, product, event, *values in islice(told, room):
         for statistic, value in zip(STATISTICS, values, strict=True):
             if value is not None:
                 family.add_metric([dataset, product, event, statistic], value)
+    rows.close()
     return family
 
 

@@ -185,6 +185,25 @@ def test_pairs_of_the_background_have_no_series(url: str, filled: Filled) -> Non
     assert not any(("product", "propofol") in labels for _, labels in scrape(url))
 
 
+def test_a_term_that_nobody_coded_has_a_score_from_three_cases_on(url: str, filled: Filled) -> None:
+    n_of = {"His wife Jane says so": 1, "Her son John too": 2, "Felt odd": 3, "Hepatitis": 1}
+    n_of["group:urinary"] = 1
+    with filled.store.write() as connection:
+        filled.score(
+            connection,
+            [(("spontaneous", "esketamine", e), (n, 40, 30, 100)) for e, n in n_of.items()],
+            position=9,
+        )
+        rules = {"suspect_case": True}
+        named = ("spontaneous", "esketamine", "His wife Jane says so")
+        filled.signal(connection, named, position=9, n=1, rules=rules, kind="case_review")
+    events = {dict(labels)["event"] for name, labels in scrape(url) if name == "ketavigil_score"}
+    assert {"Felt odd", "Hepatitis", "group:urinary"} <= events
+    text = httpx.get(url, trust_env=False).text
+    assert "Jane" not in text
+    assert "John" not in text
+
+
 def many(filled: Filled, pairs: int) -> None:
     with filled.store.write() as connection:
         filled.score(

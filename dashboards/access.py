@@ -54,7 +54,7 @@ TABLE: dict[str, Who] = {
     "/v1/receipts/{receipt_id}": BY_KEY,
     "/v1/signals": PEOPLE,
     "/v1/signals/{number:int}": PEOPLE,
-    "/v1/signals/{number:int}/report": PATIENT_ROWS,  # it lists the cases
+    "/v1/signals/{number:int}/report": PEOPLE,
     "/": PEOPLE,
     "/inbox/events": PEOPLE,
     "/events": PEOPLE,

@@ -12,6 +12,7 @@
 | `ketavigil_score` | dataset, product, event, statistic | `STATISTICS`, `RATES` of watched pairs |
 | `ketavigil_detector_last_run_timestamp_seconds` | detector | when an agent last scored |
 | `ketavigil_registry_last_record_timestamp_seconds` | registry | newest record of who pushes |
+| `ketavigil_key_expires_timestamp_seconds` | registry | end of the key that it used last |
 | `ketavigil_registry_silent_after_seconds` | registry | how long it may say nothing |
 | `ketavigil_canary_age_seconds` | stream | since the newest canary that came through was sent |
 | `ketavigil_canary_seconds` | stream | how long that one took; `_interval_`: how often one goes |
@@ -58,6 +59,7 @@ from dashboards.board.health import (
     freshness_examples,
     senders,
 )
+from dashboards.expiry import key_ends
 from dashboards.exposition import exposed
 from dashboards.lag import Behind, Lag, in_flight
 from dashboards.self_test import SelfTest
@@ -143,6 +145,7 @@ class Snapshot(Collector):
         with self._lock, self._store.read() as connection:
             behind = self._lag.read(connection)
             yield from self._counted(connection, behind)
+            yield _keys(connection)
             yield _freshness(connection)
             yield _lag(behind)
             yield scored.signals(connection)
@@ -197,6 +200,17 @@ def _registries(connection: Connection) -> list[Metric]:
             last.add_metric([sender.name], sender.last)
             after.add_metric([sender.name], sender.silent_after())
     return [last, after]
+
+
+def _keys(connection: Connection) -> Metric:
+    found = GaugeMetricFamily(
+        "ketavigil_key_expires_timestamp_seconds",
+        "When the key that a sender used last expires; none of who has no such key.",
+        labels=["registry"],
+    )
+    for name, (_, ends) in sorted(key_ends(connection, time.time()).items()):
+        found.add_metric([name], ends)
+    return found
 
 
 def _freshness(connection: Connection) -> Metric:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -41,6 +41,7 @@ from streams.store.store import open_store
 logger = logging.getLogger("ketavigil.web")
 
 LOOKING = 1.0  # seconds between looks at what has ended
+NOTING = 30.0  # seconds between notes of which keys were used
 
 
 def create_web(
@@ -75,7 +76,12 @@ def create_web(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         stop = asyncio.Event()
         sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
-        others = [asyncio.create_task(one) for one in (_bring_back(returning), test.run())]
+        loops = (
+            _again(returning.look, LOOKING),
+            _again(gateway.write_uses, NOTING),
+            test.run(),
+        )
+        others = [asyncio.create_task(one) for one in loops]
         try:
             yield
         finally:
@@ -83,6 +89,8 @@ def create_web(
                 task.cancel()
             stop.set()
             await asyncio.gather(*others, sending, return_exceptions=True)
+            with suppress(StoreError):
+                gateway.write_uses()
             gateway.close()
             log.close()
             store.close()
@@ -103,18 +111,18 @@ def create_web(
     )
 
 
-async def _bring_back(returning: Returning) -> None:
-    """Look again and again whether what has ended has new evidence."""
+async def _again(work: Callable[[], object], seconds: float) -> None:
+    """Do something again and again; a store that is away is waited for."""
     away = False
     while True:
         try:
-            await run_in_threadpool(returning.look)
+            await run_in_threadpool(work)
             away = False
         except StoreError as error:
             if not away:
                 logger.warning("%s: %s", error.code, error)
             away = True
-        await asyncio.sleep(LOOKING)
+        await asyncio.sleep(seconds)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

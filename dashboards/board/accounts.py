@@ -1,4 +1,4 @@
-"""The page of accounts: who signs in, and who is locked out after failed sign-ins."""
+"""The page of accounts: who signs in, who is locked out, and the keys of those who push."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from dashboards.access import viewer
 from dashboards.board.moment import read_moment
 from dashboards.board.pages import respond
+from dashboards.expiry import SOON, key_ends
 from dashboards.lockout import Lockout, locked
 from schemas.errors import InputError
 from streams.store import tables
@@ -51,6 +52,38 @@ def accounts(connection: Connection, now: float) -> list[Account]:
     return sorted(found, key=lambda one: one.until is None)
 
 
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """A key of a sender; `state`: "in use", "expires soon", "expired" or "revoked"."""
+
+    number: int
+    name: str
+    role: str
+    created_at: float
+    used_at: float | None
+    ends_at: float | None
+    state: str
+
+
+def pushing(connection: Connection, now: float) -> list[Pushing]:
+    """Every key; first those that end soon and are still the ones in use."""
+    soon = {key: ends for key, ends in key_ends(connection, now).values() if ends < now + SOON}
+    table = tables.keys
+    found = []
+    for row in connection.execute(select(table).order_by(table.c.name, table.c.id)):
+        state = "in use"
+        if row.revoked_at is not None:
+            state = "revoked"
+        elif row.expires_at is not None and row.expires_at <= now:
+            state = "expired"
+        elif row.id in soon:
+            state = "expires soon"
+        ends = row.expires_at if row.revoked_at is None else row.revoked_at
+        found.append(Pushing(row.id, row.name, row.role, row.created_at, row.used_at, ends, state))
+    order = ("expires soon", "in use", "expired", "revoked")
+    return sorted(found, key=lambda one: order.index(one.state))
+
+
 def routes(store: Store) -> list[Route]:
     """`/accounts`, and `/accounts/unlock` for the forms on it."""
     lockout = Lockout(store)
@@ -58,7 +91,11 @@ def routes(store: Store) -> list[Route]:
     def page(request: Request, status: int = 200, refused: str = "") -> Response:
         now = time.time()
         with store.read() as connection:
-            context = {"people": accounts(connection, now), "moment": read_moment(connection)}
+            context = {
+                "people": accounts(connection, now),
+                "keys": pushing(connection, now),
+                "moment": read_moment(connection),
+            }
         return respond(request, "accounts.html", status, refused=refused, **context)
 
     def show(request: Request) -> Response:

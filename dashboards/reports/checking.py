@@ -18,10 +18,12 @@ from dashboards.reports.moment import resolve
 from dashboards.reports.periodic import periodic
 from dashboards.reports.periodic_model import Periodic
 from dashboards.reports.setting import Setting
-from dashboards.reports.signal_report import signal_report
+from dashboards.reports.signal_report import UNLISTED, signal_report
 from schemas.errors import InputError
 
-_SIGNAL = re.compile(r"signal-(\d{1,12})-at-(\d{1,18}(?:\.\d{1,18})?)", re.ASCII)
+_SIGNAL = re.compile(
+    rf"signal-(\d{{1,12}})-at-(\d{{1,18}}(?:\.\d{{1,18}})?)({UNLISTED})?", re.ASCII
+)
 _PERIOD = re.compile(r"period-(\d{4}-\d\d-\d\d)-to-(\d{4}-\d\d-\d\d)", re.ASCII)
 ABSENT = "(absent)"
 
@@ -90,7 +92,7 @@ def again(connection: Connection, name: str, setting: Setting, *, today: date) -
     """The report of an id, made now; `InputError` where it cannot be."""
     if (found := _SIGNAL.fullmatch(name)) is not None:
         as_of = resolve(connection, found[2], today=today)
-        return signal_report(connection, int(found[1]), as_of, setting)
+        return signal_report(connection, int(found[1]), as_of, setting, listing=not found[3])
     if (found := _PERIOD.fullmatch(name)) is not None:
         try:
             first, last = (date.fromisoformat(day) for day in found.groups())
@@ -123,7 +125,9 @@ def _named(form: str, given: Mapping[str, str], data: bytes) -> list[str]:
         number, position, trail = (
             bare.get(name) for name in ("subject.number", "origin.position", "origin.trail")
         )
-        stated = [f"signal-{number}-at-{position}.{trail}", bare.get("id", "")]
+        listed = any(path.startswith("cases[") for path in given)
+        stated = [f"signal-{number}-at-{position}.{trail}{'' if listed else UNLISTED}"]
+        stated.append(bare.get("id", ""))
         stated.append(f"period-{bare.get('first_day')}-to-{bare.get('last_day')}")
         return _ids(stated)
     # the first: what stands further down may be the text of a record

@@ -88,6 +88,12 @@ def listing(report: Report) -> Section:
         "Each case as its newest version said at the lock point, oldest receipt first. No "
         "pseudonym and no narrative is in it; the sender can find the case by its number."
     )
+    if not report.cases and report.features.cases:
+        text = (
+            f"This copy is for readers who may not read rows of single patients: its "
+            f"{count(report.features.cases)} cases are counted and not listed."
+        )
+        return Section("Line listing", (Text(text),), wide=True)
     if not report.cases:
         return Section("Line listing", (Text("There is no case."),), wide=True)
     chosen = report.cases

@@ -23,10 +23,15 @@ from schemas.errors import InputError
 from streams.store import tables
 
 SCHEMA = 1
+UNLISTED = "-without-cases"  # ends the id of a report that lists none
 
 
-def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Setting) -> Report:
+def signal_report(
+    connection: Connection, number: int, as_of: AsOf, setting: Setting, *, listing: bool = True
+) -> Report:
     """The report of a signal at a moment; a function of the store up to there, and of `setting`.
+
+    `listing`: with the cases one by one; without, every count is the same and the id says so.
 
     Errors: `InputError` ("no_such_signal") where it had not been raised by then.
     """
@@ -55,7 +60,7 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
     hashes = (setting.digest, as_of.configuration)
     report = Report(
         schema=SCHEMA,
-        id=f"signal-{number}-at-{as_of.name}",
+        id=f"signal-{number}-at-{as_of.name}{'' if listing else UNLISTED}",
         title=f"Signal report: {product} with {event}",
         origin=origin(as_of, setting),
         subject=Subject(
@@ -83,7 +88,7 @@ def signal_report(connection: Connection, number: int, as_of: AsOf, setting: Set
         onset=series.time_to_onset(lines),
         cohort=cohort.cohort(connection, as_of, product, event, setting),
         tabulations=survey.tabulations(),
-        cases=lines,
+        cases=lines if listing else (),
         quality=quality,
         limitations=methods.limitations(compared, quality, evidence, hashes),
         history=_history(connection, number, as_of),

@@ -77,7 +77,10 @@ class _Reports:
         return JSONResponse(found)
 
     def report(self, request: Request) -> Response:
-        """The report: `format` html, pdf, json or csv; `as_of` a position or a date."""
+        """The report: `format` html, pdf, json or csv; `as_of` a position or a date.
+
+        It lists the cases for those alone who may read rows of single patients.
+        """
         name = request.query_params.get("format", "html")
         number = request.path_params["number"]
         try:
@@ -86,12 +89,13 @@ class _Reports:
             with self._store.read() as connection:
                 today = datetime.now(UTC).date()
                 as_of = resolve(connection, request.query_params.get("as_of"), today=today)
-                made = signal_report(connection, number, as_of, self._setting)
+                listing = reading.may_read(request)
+                made = signal_report(connection, number, as_of, self._setting, listing=listing)
         except InputError as error:
             return _refused(error)
-        # it lists the cases
-        with self._store.write() as connection:
-            reading.record(connection, request, f"signal {number}", "report", len(made.cases))
+        if listing:
+            with self._store.write() as connection:
+                reading.record(connection, request, f"signal {number}", "report", len(made.cases))
         kind = "inline" if name in ("html", "pdf") else "attachment"
         headers = {"content-disposition": f'{kind}; filename="{made.id}.{name}"'}
         if name == "html":

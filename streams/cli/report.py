@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from schemas.errors import InputError
 from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.store.store import Store
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -29,6 +32,7 @@ _SHOWN = 50
     "--format", "formats", default="html", show_default=True, help="html, pdf, json, csv; a list."
 )
 @click.option("--as-of", help="A position, or a date (its last position); now unless given.")
+@click.option("--without-cases", is_flag=True, help="Count the cases of SIGNAL, and list none.")
 @click.option("--out", type=_FOLDER, default=Path(), help="Folder to write to. [default: here]")
 @click.option("--check", "given", type=_FILE, help="Compare a report with the store.")
 def command(
@@ -40,6 +44,7 @@ def command(
     last: datetime | None,
     formats: str,
     as_of: str | None,
+    without_cases: bool,
     out: Path,
     given: Path | None,
 ) -> int:
@@ -52,14 +57,14 @@ def command(
     asked = [signal is not None, first is not None or last is not None, given is not None]
     if sum(asked) != 1 or (asked[1] and period is None):
         raise click.UsageError("give one of: SIGNAL, --from with --to, --check FILE")
-    if as_of is not None and signal is None:
-        raise click.UsageError("--as-of is for the report of a SIGNAL")
+    if (as_of is not None or without_cases) and signal is None:
+        raise click.UsageError("--as-of is for the report of a SIGNAL, as --without-cases is")
     if given is not None:
         return _check(settings, given, as_json)
     from dashboards.reports.formats import known, rendered
 
     names = known(formats)
-    report = _made(settings, signal, as_of, period)
+    report = _made(settings, signal, as_of, period, listing=not without_cases)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names:
@@ -84,12 +89,13 @@ def _made(
     signal: int | None,
     as_of: str | None,
     period: tuple[datetime, datetime] | None,
+    *,
+    listing: bool,
 ) -> Any:
     from dashboards.reports.moment import resolve
     from dashboards.reports.periodic import periodic
     from dashboards.reports.setting import Setting
     from dashboards.reports.signal_report import signal_report
-    from streams.store import trail
     from streams.store.store import open_store
 
     today = datetime.now(UTC).date()
@@ -99,17 +105,27 @@ def _made(
         with store.read() as connection:
             if period is not None:
                 first, last = (day.date() for day in period)
-                return periodic(connection, first, last, setting, today=today)
-            assert signal is not None
-            moment = resolve(connection, as_of, today=today)
-            made = signal_report(connection, signal, moment, setting)
-        # it lists the cases
-        with store.write() as connection:
-            after = {"rows": "report", "n": len(made.cases)}
-            trail.append(connection, operator(), trail.READ, f"signal {signal}", after=after)
-        return made
+                of_period = periodic(connection, first, last, setting, today=today)
+                read = (f"period {first} to {last}", "periodic report", of_period.cases)
+            else:
+                assert signal is not None
+                moment = resolve(connection, as_of, today=today)
+                made = signal_report(connection, signal, moment, setting, listing=listing)
+                read = (f"signal {signal}", "report", len(made.cases))
+        if period is not None or listing:
+            _record(store, *read)
+        return of_period if period is not None else made
     finally:
         store.close()
+
+
+def _record(store: Store, subject: str, rows: str, n: int) -> None:
+    """What is made of the cases of patients is a reading of them."""
+    from streams.store import trail
+
+    with store.write() as connection:
+        after = {"rows": rows, "n": n}
+        trail.append(connection, operator(), trail.READ, subject, after=after)
 
 
 def _check(settings: Settings, path: Path, as_json: bool) -> int:
@@ -130,6 +146,7 @@ def _check(settings: Settings, path: Path, as_json: bool) -> int:
         with store.read() as connection:
             today = datetime.now(UTC).date()
             found = check(connection, form, data, Setting.load(settings), today=today)
+        _record(store, f"report {found.id}", "report checked", found.values)
     finally:
         store.close()
     wrong = found.differences

@@ -76,7 +76,7 @@ class LingeringAnswer(Answer):
 
 
 class Gateway:
-    """HTTP in. It reads the store and writes only the log; it has no state of its own.
+    """HTTP in. It reads the store and writes the log, of the store only when keys were used.
 
     `registry` gets the counter of refusals. Keys, receipts and answers are as the HTTP contract
     in `openapi` says.
@@ -115,6 +115,10 @@ class Gateway:
             Route("/healthz", self._healthz, methods=["GET"]),
             Route("/readyz", self._readyz, methods=["GET"]),
         ]
+
+    def write_uses(self) -> None:
+        """Write down when keys were last used."""
+        self._keyring.write_uses()
 
     def close(self) -> None:
         """Wait for what is in work."""
@@ -223,6 +227,11 @@ class Gateway:
         )
         if key is None:
             raise Refusal("unknown_key", "the key is unknown or revoked; nothing was stored")
+        if key.expired(time.time()):
+            raise Refusal(
+                "expired_key", "the key has expired; ask for a new one; nothing was stored"
+            )
+        self._keyring.used(key)
         if key.role != "registry":
             raise Refusal("wrong_role", f"a key of role {key.role} may not do this")
         if wait := self._buckets.wait(key.name):

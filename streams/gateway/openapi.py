@@ -19,7 +19,7 @@ from streams.gateway.refusals import STATUS
 _REF = "#/components/schemas/{model}"
 _WHY = {
     400: "The body holds no record or broke off, or a parameter is unknown.",
-    401: "No key, or one that is unknown or revoked.",
+    401: "No key, or one that is unknown, revoked or expired.",
     403: "The key has another role.",
     404: "There is no such receipt of this sender.",
     408: "The body took too long to arrive.",

@@ -12,6 +12,7 @@ STATUS = {
     "broken_off": 400,
     "no_key": 401,
     "unknown_key": 401,
+    "expired_key": 401,
     "wrong_role": 403,
     "no_such_receipt": 404,
     "no_such_route": 404,

@@ -430,6 +430,8 @@ keys = Table(
     Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float, nullable=True),
+    Column("expires_at", Float, nullable=True, comment="null: never"),
+    Column("used_at", Float, nullable=True, comment="last use, to the minute"),
 )
 
 users = Table(

@@ -34,6 +34,7 @@ WANTED = {
     "StoreOrBrokerAway",
     "KetavigilDown",
     "SignalsNotListed",
+    "KeyExpires",
 }
 # what an alert may name: no sender's id of a record, no patient, no narrative
 LABELS = {

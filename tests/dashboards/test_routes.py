@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
@@ -25,7 +25,7 @@ from tests.streams.gateway.serving import running
 
 # who may, by the letters of WHO
 _OPEN, _KEY, _SIGNED_IN, _PATIENTS, _OFFICER, _OVERSIGHT, _ADMIN = (
-    "NKORrAa",
+    "NKEFORrAa",
     "K",
     "ORrAa",
     "ORA",
@@ -36,6 +36,8 @@ _OPEN, _KEY, _SIGNED_IN, _PATIENTS, _OFFICER, _OVERSIGHT, _ADMIN = (
 WHO = {
     "N": "nobody",
     "K": "a key",
+    "E": "an expired key",
+    "F": "a key of a role that pushes nothing",
     "O": "officer",
     "r": "regulator",
     "R": "regulator with patient level",
@@ -72,7 +74,7 @@ EXPECTED = {
     "/demo": _SIGNED_IN,
     "/v1/signals": _SIGNED_IN,
     "/v1/signals/{number:int}": _SIGNED_IN,
-    "/v1/signals/{number:int}/report": _PATIENTS,
+    "/v1/signals/{number:int}/report": _SIGNED_IN,
     "/courses": _PATIENTS,
     "/courses/{number:int}": _PATIENTS,
     "/signals/{number:int}/cases.csv": _PATIENTS,
@@ -119,9 +121,14 @@ def patterns(app: Starlette) -> dict[str, set[str]]:
 def client_of(who: str, url: str, filled: Filled) -> tuple[httpx.Client, dict[str, str]]:
     """Somebody, and the fields that each form of theirs sends."""
     client = httpx.Client(base_url=url, trust_env=False, timeout=20)
-    if who == "K":
-        client.headers["authorization"] = f"Bearer {create_key(filled.store, 'clinic-a')}"
-    if who in "NK":
+    if who in "KEF":
+        key = create_key(filled.store, "clinic-a", "officer" if who == "F" else "registry", days=1)
+        client.headers["authorization"] = f"Bearer {key}"
+        if who == "E":
+            over = update(tables.keys).where(tables.keys.c.role == "registry")
+            with filled.store.write() as connection:
+                connection.execute(over.values(expires_at=1.0))
+    if who in "NKEF":
         return client, {}
     role: Any = WHO[who].split()[0]
     name = f"somebody {who}"

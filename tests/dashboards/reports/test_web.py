@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from dashboards import people
 from dashboards.reports.content import read
@@ -14,6 +15,7 @@ from dashboards.reports.formats import rendered
 from dashboards.web import create_web
 from streams.gateway.limits import Limits
 from streams.gateway.openapi import document
+from streams.store import tables
 from tests.dashboards.reports.support import Told, background, cystitis, report, told
 from tests.streams.gateway.serving import running
 
@@ -144,3 +146,33 @@ def test_the_page_of_a_signal_links_to_its_report_of_that_moment(
     for form in ("html", "pdf", "json", "csv"):
         address = f"/v1/signals/{store.signal()}/report?format={form}"
         assert f'href="{address}"' in page
+
+
+def test_a_regulator_reads_the_report_without_its_cases_until_it_is_granted(
+    store: Told, url: str
+) -> None:
+    filled, path = store.filled, f"/v1/signals/{store.signal()}/report?format="
+    people.create_user(filled.store, "Rex", "regulator")
+
+    def readings() -> list[str]:
+        table = tables.trail
+        mine = (table.c.who == "Rex") & (table.c.what == "patient_rows_read")
+        with filled.store.read() as connection:
+            return list(connection.scalars(select(table.c.after).where(mine)))
+
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as rex:
+        assert rex.post(people.create_link(filled.store, "Rex")).status_code == 303
+        texts = {form: rex.get(path + form).text for form in ("json", "csv", "html")}
+        counted = read(texts["json"].encode())
+        assert readings() == []
+        people.grant(filled.store, "Rex", patient_level=True)
+        listed = read(rex.get(path + "json").content)
+    assert counted["id"] == listed["id"] + "-without-cases"
+    assert len(listed["cases"]) == 8
+    for case in listed["cases"]:
+        for text in texts.values():
+            assert case["report_id"] not in text
+    left_out = {"id", "cases", "sha256"}
+    for name in listed.keys() - left_out:
+        assert counted[name] == listed[name]
+    assert readings() == ['{"n":8,"rows":"report"}']

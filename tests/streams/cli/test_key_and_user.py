@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,9 @@ def test_a_key_is_printed_once_and_works_until_it_is_revoked(
 
     assert _main(tmp_path, "key", "list") == 0
     listed = capsys.readouterr().out
+    year = f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%d}"
     assert "clinic-a\tregistry\t" in listed
-    assert listed.endswith("in use\n")
+    assert listed.endswith(f"never used\tin use, expires {year}\n")
     assert key not in listed
 
     assert _main(tmp_path, "key", "revoke", "1") == 0
@@ -48,6 +50,24 @@ def test_a_key_is_printed_once_and_works_until_it_is_revoked(
     assert row["revoked_at"] >= row["created_at"]
     assert _main(tmp_path, "key", "revoke", "1") == 2
     assert capsys.readouterr().err == "ketavigil: no_such_key: there is no key 1 in use\n"
+
+
+def test_a_key_is_followed_by_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(tmp_path, "key", "create", "--name", "clinic-a", "--days", "0") == 0
+    assert _main(tmp_path, "key", "rotate", "1", "--overlap-days", "3", "--json") == 0
+    made = json.loads(capsys.readouterr().out.splitlines()[1])
+    assert made["follows"] == 1
+    assert _main(tmp_path, "key", "list") == 0
+    old, new = capsys.readouterr().out.splitlines()
+    assert old.endswith(f"in use, expires {datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}")
+    assert new.endswith(f"in use, expires {datetime.now(UTC) + timedelta(days=365):%Y-%m-%d}")
+    store = open_store(Settings.read(data=tmp_path).store)
+    found = Keyring(store).find(made["key"])
+    store.close()
+    assert found is not None
+    assert found.name == "clinic-a"
+    assert _main(tmp_path, "key", "rotate", "9") == 2
+    assert capsys.readouterr().err == "ketavigil: no_such_key: there is no key 9 in use\n"
 
 
 def test_a_key_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

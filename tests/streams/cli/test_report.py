@@ -8,8 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from streams.cli import main
+from streams.store import tables
 from tests.dashboards.reports.support import Told, background, cystitis, told
 
 
@@ -121,3 +123,50 @@ def test_what_cannot_be_made_is_refused_in_one_line(
     printed = capsys.readouterr().err
     assert code in printed
     assert printed.count("\n") == 1
+
+
+def _readings(store: Told) -> list[tuple[str, str]]:
+    """Of each reading that the trail has: of what, and what of it."""
+    table = tables.trail
+    with store.filled.store.read() as connection:
+        found = select(table).where(table.c.what == "patient_rows_read").order_by(table.c.seq)
+        rows = connection.execute(found).all()
+    return [(row.subject, json.loads(row.after)["rows"]) for row in rows]
+
+
+def test_each_report_that_is_made_of_rows_of_patients_is_a_reading(
+    store: Told, tmp_path: Path
+) -> None:
+    number = str(store.signal())
+    run(store, number, "--format", "json", "--out", tmp_path)
+    run(store, number, "--without-cases", "--format", "json", "--out", tmp_path)
+    run(store, "--from", "2026-03-01", "--to", "2026-03-02", "--format", "json", "--out", tmp_path)
+    listed = tmp_path / f"signal-{number}-at-{store.position}.json"
+    run(store, "--check", listed)
+    assert _readings(store) == [
+        (f"signal {number}", "report"),
+        ("period 2026-03-01 to 2026-03-02", "periodic report"),
+        (f"report {listed.stem}", "report checked"),
+    ]
+
+
+def test_a_report_without_cases_has_the_same_counts_and_checks_out(
+    store: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = str(store.signal())
+    asked = ("--without-cases", "--format", "html,pdf,json,csv", "--out", tmp_path)
+    run(store, number, *asked)
+    written = [Path(line) for line in capsys.readouterr().out.split()]
+    assert {path.stem for path in written} == {f"signal-{number}-at-{store.position}-without-cases"}
+    for path in written:
+        run(store, "--check", path)
+    found = {path.suffix: path for path in written}
+    given = json.loads(found[".json"].read_text(encoding="utf-8"))
+    assert (given["cases"], given["features"]["cases"]) == ([], 8)
+    assert "are counted and not listed" in found[".html"].read_text(encoding="utf-8")
+    given["features"]["serious"] += 1
+    found[".json"].write_text(json.dumps(given), encoding="utf-8")
+    capsys.readouterr()
+    run(store, "--check", found[".json"], "--json", status=1)
+    differences = json.loads(capsys.readouterr().out)["differences"]
+    assert [one["path"] for one in differences] == ["features.serious"]

@@ -236,3 +236,23 @@ def test_a_record_that_the_store_passed_and_lacks_is_never_called_pending(
         with gateway.store.write() as connection:
             connection.execute(tables.records.delete())
         assert client.get(f"/v1/receipts/{receipt}").status_code == 500
+
+
+def test_a_sender_learns_nothing_of_what_another_sent(gateway: Serving) -> None:
+    with gateway.client() as own, gateway.client("clinic-b") as other:
+        taken = own.post("/v1/reports", json=[report(), report(report_id="A-2", products=[])])
+        assert taken.status_code == 202
+        number = taken.json()["receipt_id"]
+        # neither the receipt, and with it what is in quarantine and why,
+        assert own.get(f"/v1/receipts/{number}").status_code == 200
+        refused = other.get(f"/v1/receipts/{number}")
+        assert (refused.status_code, refused.json()["code"]) == (404, "no_such_receipt")
+        # nor whether a record of that id is there: it may not even speak in the other's name
+        as_another = other.post("/v1/reports", json=report())
+        assert as_another.status_code == 422
+        (told,) = as_another.json()["records"]
+        assert told["status"] == "rejected"
+        assert [error["code"] for error in told["errors"]] == ["another_sender"]
+        # and the same id of its own is another record
+        same_id = other.post("/v1/reports?validate=true", json=report(sender="clinic-b"))
+        assert same_id.json()["records"][0]["status"] == "accepted"

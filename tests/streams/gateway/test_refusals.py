@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
 
-from streams.gateway.keys import KeyRole, list_keys, revoke_key
+from streams.gateway.keys import KeyRole, create_key, list_keys, revoke_key
 from streams.gateway.limits import Limits, TokenBuckets
-from tests.streams.gateway.serving import Serving, report, serving
+from streams.store import tables
+from tests.streams.gateway.serving import SENDER, Serving, report, serving
 
 JSON = {"content-type": "application/json"}
 MEBIBYTE = 1 << 20
@@ -57,6 +59,16 @@ def test_a_key_that_is_revoked_is_refused_within_five_seconds(gateway: Serving) 
             assert time.monotonic() - revoked < 5
             time.sleep(0.1)
     refused(gateway, answer, 401, "unknown_key")
+
+
+def test_a_key_that_has_expired_is_told_so(gateway: Serving) -> None:
+    key = create_key(gateway.store, SENDER, days=1)
+    with gateway.store.write() as connection:
+        connection.execute(update(tables.keys).values(expires_at=time.time() - 1))
+    headers = {"authorization": f"Bearer {key}"}
+    answer = httpx.post(f"{gateway.url}/v1/reports", json=report(), headers=headers)
+    refused(gateway, answer, 401, "expired_key")
+    assert "nothing was stored" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("role", ["officer", "regulator", "admin"])

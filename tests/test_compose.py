@@ -121,6 +121,7 @@ def test_alerts_and_panels_ask_for_metrics_of_the_contract() -> None:
         "ketavigil_canary_interval_seconds",
         "ketavigil_registry_last_record_timestamp_seconds",
         "ketavigil_registry_silent_after_seconds",
+        "ketavigil_key_expires_timestamp_seconds",
     }
     alerts = yaml.safe_load((ROOT / "dashboards/prometheus/alerts.yml").read_text())
     asked = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]

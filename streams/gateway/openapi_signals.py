@@ -13,7 +13,6 @@ _FORMS = {
 _WHY = {
     "400": "A parameter that makes no sense.",
     "401": "Nobody is signed in.",
-    "403": "Not for this role.",
     "404": "There is no such signal, or there was none at that moment.",
     "500": "An error of this server.",
 }

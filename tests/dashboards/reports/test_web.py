@@ -116,15 +116,6 @@ def test_what_is_not_there_or_makes_no_sense_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_a_role_that_may_not_read_cases_is_told_so_in_json(store: Told, url: str) -> None:
-    people.create_user(store.filled.store, "Rex", "regulator")
-    with httpx.Client(base_url=url, trust_env=False) as regulator:
-        regulator.post(people.create_link(store.filled.store, "Rex"))
-        answer = regulator.get("/v1/signals/1/report")
-    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_role")
-    assert "403" in document(Limits())["paths"]["/v1/signals/{number}/report"]["get"]["responses"]
-
-
 @pytest.mark.parametrize("path", ["/signals/", "/courses/"])
 def test_a_number_that_no_row_can_have_is_no_page(client: httpx.Client, path: str) -> None:
     assert client.get(f"{path}{2**63}").status_code == 404

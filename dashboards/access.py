@@ -73,6 +73,7 @@ TABLE: dict[str, Who] = {
     "/signals/{number:int}/cases.csv": PATIENT_ROWS,
     "/signals/{number:int}/looks.csv": PEOPLE,
     "/trail": OVERSIGHT,
+    "/trail/heads.ndjson": OVERSIGHT,
     "/accounts": ADMINS,
     "/accounts/unlock": ADMINS,
     "/demo": PEOPLE,

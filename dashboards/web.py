@@ -36,11 +36,14 @@ from streams.gateway.limits import Limits
 from streams.log import open_log
 from streams.sealing import load_sealer
 from streams.settings import Settings
+from streams.signing import ENVIRONMENT, load_signer
+from streams.store import heads
 from streams.store.store import open_store
 
 logger = logging.getLogger("ketavigil.web")
 
 LOOKING = 1.0  # seconds between looks at what has ended
+SIGNING = 600.0  # seconds between looks at whether a day is over whose trail is to be signed
 NOTING = 30.0  # seconds between notes of which keys were used
 
 
@@ -72,6 +75,14 @@ def create_web(
     test = SelfTest(store, settings)
     canaries = Canaries(log, sealer, settings.partitions())
 
+    signer = load_signer(settings.data)
+    if signer is None:
+        logger.warning("no key to sign heads of the audit trail: set %s", ENVIRONMENT)
+
+    def sign() -> None:
+        if signer is not None:
+            heads.sign_due(store, signer)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         stop = asyncio.Event()
@@ -79,6 +90,7 @@ def create_web(
         loops = (
             _again(returning.look, LOOKING),
             _again(gateway.write_uses, NOTING),
+            _again(sign, SIGNING),
             test.run(),
         )
         others = [asyncio.create_task(one) for one in loops]

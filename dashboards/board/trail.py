@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dashboards.board.moment import read_moment
 from dashboards.board.pages import respond
-from streams.store import tables, trail
+from streams.store import heads, tables, trail
 from streams.store.store import Store
 
 PAGE = 100
@@ -112,15 +112,23 @@ def listed(connection: Connection, filters: Filters) -> Page:
 
 
 def routes(store: Store) -> list[Route]:
-    """The route `/trail`."""
+    """The routes `/trail`, and `/trail/heads.ndjson` for its signed heads."""
 
     def show(request: Request) -> Response:
         filters = Filters.of(request.query_params)
         with store.read() as connection:
             page, moment = listed(connection, filters), read_moment(connection)
-        return respond(request, "trail.html", filters=filters, page=page, moment=moment)
+            signed = heads.stored(connection)[-1:]
+        context = {"filters": filters, "page": page, "moment": moment, "signed": signed}
+        return respond(request, "trail.html", **context)
 
-    return [Route("/trail", show)]
+    def signed(request: Request) -> Response:
+        with store.read() as connection:
+            text = "".join(f"{head.to_json()}\n" for head in heads.stored(connection))
+        given = {"content-disposition": 'attachment; filename="trail-heads.ndjson"'}
+        return Response(text, media_type="application/x-ndjson", headers=given)
+
+    return [Route("/trail", show), Route("/trail/heads.ndjson", signed)]
 
 
 def _entry(row: Any) -> Entry:

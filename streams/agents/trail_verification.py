@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from streams.agents.check import Check
-from streams.store import tables, trail
+from streams.store import heads, tables, trail
+from streams.store.heads import Head
 
 _NAMED = 10
 
@@ -27,6 +28,19 @@ def check_trail(connection: Connection) -> Check:
     wrong = [f"entry {fault.seq} {fault.message}" for fault in found[:_NAMED]]
     figures = {"entries": entries, "newest_hash": newest, "wrong": wrong}
     return Check("the audit trail is whole", len(found), figures)
+
+
+def check_heads(connection: Connection, outside: Sequence[Head] = ()) -> Check:
+    """The trail is the one that was signed each day, and the one that heads kept elsewhere name."""
+    found = list(heads.faults(connection, outside))
+    signed = heads.stored(connection)
+    figures = {
+        "heads": len(signed),
+        "newest": signed[-1].day if signed else "none",
+        "kept_elsewhere": len(outside),
+        "wrong": found[:_NAMED],
+    }
+    return Check("the audit trail is the one that was signed", len(found), figures)
 
 
 def check_acts(connection: Connection) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -23,7 +23,7 @@ from streams.agents.course_verification import check_cohort_looks, check_courses
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
-from streams.agents.trail_verification import check_acts, check_trail
+from streams.agents.trail_verification import check_acts, check_heads, check_trail
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
@@ -32,6 +32,8 @@ from streams.store.changes import newest_changes
 from streams.store.conservation import conservation, in_flight
 from streams.store.families import Opened, families, told_apart
 from streams.store.fits import Fits, fits_at
+from streams.store.heads import Head
+from streams.store.reading import legible
 from streams.store.scores import nullable
 
 _change = msgspec.msgpack.Decoder(Change)
@@ -259,9 +261,14 @@ def check_conservation(connection: Connection, log: Log, partitions: int) -> lis
 
 
 def verify(
-    connection: Connection, settings: Settings, log: Log, configuration: Configuration
+    connection: Connection,
+    settings: Settings,
+    log: Log,
+    configuration: Configuration,
+    outside: Sequence[Head] = (),
 ) -> list[Check]:
-    """Every check, in one snapshot."""
+    """Every check, in one snapshot; `outside`: heads of the trail that were kept elsewhere."""
+    legible(connection)
     return [
         *check_conservation(connection, log, settings.partitions()),
         check_dispositions(connection),
@@ -273,5 +280,6 @@ def verify(
         check_rates(connection, configuration),
         check_cohort_looks(connection, configuration),
         check_trail(connection),
+        check_heads(connection, outside),
         check_acts(connection),
     ]

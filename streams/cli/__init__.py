@@ -32,6 +32,7 @@ COMMANDS = {
     "quarantine": "What was held back, and why; send it through again.",
     "key": "Keys of the registries that push.",
     "user": "People who sign in to the board.",
+    "trail": "Signed heads of the audit trail, to be kept elsewhere.",
     "bench": "Benchmarks, each a ratio against something in the same run.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
@@ -14,27 +15,39 @@ from streams.settings import Settings
 @click.command
 @deployment
 @as_json
+@click.option(
+    "--head",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    multiple=True,
+    help="Heads of the audit trail that were kept elsewhere; may be given several times.",
+)
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait for a worker.")
-def command(settings: Settings, as_json: bool, timeout: float) -> int:
-    """Check conservation, and that live, rebuild and batch agree; print each with its figures.
+def command(settings: Settings, as_json: bool, kept: tuple[Path, ...], timeout: float) -> int:
+    """Check conservation, the audit trail, and that live, rebuild and batch agree.
 
-    Waits until all that was sent is disposed of, forces a checkpoint, then counts each side on
-    its own. Exit 1 where anything differs.
+    Prints each with its figures. Waits until all that was sent is disposed of, forces a checkpoint,
+    then counts each side on its own. Exit 1 where anything differs.
     """
     from streams.agents.configuration import Configuration
     from streams.agents.running import running_worker
     from streams.agents.settling import settle
     from streams.agents.verification import verify
     from streams.log import open_log
+    from streams.store import heads
     from streams.store.store import open_store
 
+    outside = [
+        head for path in kept for head in heads.read(path.read_text("utf-8", errors="replace"))
+    ]
     store = open_store(settings.store, create=False)
     log = open_log(settings.broker)
     try:
         with running_worker(settings):
             position = settle(settings, store, log, reason="verify", timeout=timeout)
             with store.read() as connection:
-                checks = verify(connection, settings, log, Configuration.load(settings))
+                configuration = Configuration.load(settings)
+                checks = verify(connection, settings, log, configuration, outside)
     finally:
         log.close()
         store.close()

@@ -109,3 +109,14 @@ attempts = Table(
     Column("at", Float, nullable=False, comment="of the last one"),
     Column("until", Float, nullable=False, comment="no further try before; 0: at once"),
 )
+
+trail_heads = Table(
+    "trail_heads",
+    metadata,
+    Column("day", String, primary_key=True, comment="ISO, UTC; over when it was signed"),
+    Column("seq", BigInteger, nullable=False, comment="newest entry of the trail by its end"),
+    Column("hash", String, nullable=False, comment="of that entry, hex"),
+    Column("signed_at", BigInteger, nullable=False, comment="microseconds since 1970"),
+    Column("key", String, nullable=False, comment="public key, base64"),
+    Column("signature", String, nullable=False, comment="Ed25519, base64, see store.heads"),
+)

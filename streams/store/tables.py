@@ -21,11 +21,11 @@ from sqlalchemy import (
 )
 
 from streams.store.look_tables import confirmations, evidence, families, look_counts, looks
-from streams.store.people_tables import acts, attempts, seen, trail, workflow
+from streams.store.people_tables import acts, attempts, seen, trail, trail_heads, workflow
 from streams.store.schema import Id, metadata
 
 __all__ = ["confirmations", "evidence", "families", "look_counts", "looks", "metadata"]
-__all__ += ["acts", "attempts", "seen", "trail", "workflow"]
+__all__ += ["acts", "attempts", "seen", "trail", "trail_heads", "workflow"]
 
 meta = Table(
     "meta",

@@ -79,6 +79,7 @@ EXPECTED = {
     "/courses/{number:int}": _PATIENTS,
     "/signals/{number:int}/cases.csv": _PATIENTS,
     "/trail": _OVERSIGHT,
+    "/trail/heads.ndjson": _OVERSIGHT,
     "/accounts": _ADMIN,
     "/accounts/unlock": _ADMIN,
 }

@@ -567,6 +567,16 @@ def upgrade() -> None:
         sa.Column("until", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_attempts")),
     )
+    op.create_table(
+        "trail_heads",
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("signature", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_trail_heads")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         for name in ("records", "cases", "courses"):
             op.execute(f"CREATE SEQUENCE {name}_ids")

@@ -59,8 +59,8 @@ def create_user(
         raise InputError(
             "bad_name", "a name has 1 to 100 printable characters, and no space at either end"
         )
-    if password is not None and not SHORTEST_PASSWORD <= len(password) <= 1000:
-        raise InputError("weak_password", f"a password has {SHORTEST_PASSWORD} to 1000 characters")
+    if password is not None:
+        _check_length(password)
     row = {
         "name": name,
         "role": role,
@@ -90,6 +90,40 @@ def list_users(store: Store) -> list[User]:
             ).order_by(table.c.name)
         )
         return [User(*row) for row in rows]
+
+
+def set_password(store: Store, name: str, password: str, by: Actor = CONSOLE) -> None:
+    """Give a person a password in place of what they had, and end their sessions.
+
+    Raises `InputError` ("no_such_user", "weak_password").
+    """
+    _check_length(password)
+    hashed_password = _hasher.hash(password)
+    table = tables.users
+    with store.write() as connection:
+        found = connection.execute(
+            select(table.c.password_hash).where(table.c.name == name)
+        ).first()
+        if found is None:
+            raise InputError("no_such_user", f"there is no user {name!r}")
+        connection.execute(
+            update(table).where(table.c.name == name).values(password_hash=hashed_password)
+        )
+        connection.execute(delete(tables.sessions).where(tables.sessions.c.user == name))
+        before = {"password": found.password_hash is not None}
+        trail.append(
+            connection,
+            by,
+            "user_changed",
+            f"user {name}",
+            before=before,
+            after={"password": True, "password_changed": True},
+        )
+
+
+def _check_length(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= 1000:
+        raise InputError("weak_password", f"a password has {SHORTEST_PASSWORD} to 1000 characters")
 
 
 def grant(store: Store, name: str, *, patient_level: bool, by: Actor = CONSOLE) -> None:

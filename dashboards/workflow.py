@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select
 
 from dashboards.sessions import Viewer
 from schemas.errors import InputError
-from streams.store import tables, trail
+from streams.store import signatures, tables, trail
 from streams.store.store import Store
 from streams.store.trail import Actor
 from streams.store.workflow import ENDED, NOW, PRIORITIES
@@ -201,6 +201,15 @@ def officers(connection: Connection) -> list[str]:
     return list(connection.scalars(select(users.name).where(active).order_by(users.name)))
 
 
+def asks_signature(now: Workflow, form: Form, signed: frozenset[str]) -> bool:
+    """Whether what a form asks for is signed: a move to one of `signed`, or declining such a one.
+
+    >>> asks_signature(Workflow(), Form(to="closed"), frozenset({"closed"}))
+    True
+    """
+    return (now.proposed if form.to == DECLINE else form.to) in signed
+
+
 def act(
     store: Store,
     number: int,
@@ -208,11 +217,14 @@ def act(
     form: Form,
     *,
     four_eyes: frozenset[str] = frozenset(),
+    signed: frozenset[str] = frozenset(),
+    meaning: str = "",
     count: Callable[[Connection, Any], int],
 ) -> None:
     """Do what a form asks for, or raise `MovedOn` ("moved_on") or what `decide` raises.
 
-    `count`: how many cases a signal has, which is kept where it ends.
+    `count`: how many cases a signal has, which is kept where it ends. `signed`: the states for
+    which a signature is asked for ("signature_missing"); `meaning`: that of one that was confirmed.
     """
     with store.write() as connection:
         trail.lock(connection)
@@ -227,7 +239,12 @@ def act(
         if after.state in ENDED and now.state not in ENDED:
             row = connection.execute(select(NOW).where(NOW.c.id == number)).one()
             ended = (count(connection, row), newest_position(connection))
-        done = Act(viewer.actor, what, form.note, now, after, ended)
+        signs = asks_signature(now, form, signed)
+        if signs and meaning not in signatures.MEANINGS:
+            raise InputError("signature_missing", "this is signed, and was not")
+        done = Act(
+            viewer.actor, what, form.note, now, after, ended, meaning=meaning if signs else ""
+        )
         write(connection, number, revision, done)
 
 
@@ -244,7 +261,7 @@ class Act(NamedTuple):
     """What somebody did: "moved", "proposed", "declined", "noted", or the system "returned".
 
     `ended`: the count and the position at the end of a signal; `news`: what is new of one that
-    comes back.
+    comes back; `meaning`: that of a signature.
     """
 
     actor: Actor
@@ -254,6 +271,7 @@ class Act(NamedTuple):
     after: Workflow
     ended: tuple[int, int] | None = None
     news: Mapping[str, Any] | None = None
+    meaning: str = ""
 
 
 def write(connection: Connection, number: int, revision: int, done: Act) -> None:
@@ -261,6 +279,23 @@ def write(connection: Connection, number: int, revision: int, done: Act) -> None
     before, after = asdict(done.before), asdict(done.after)
     changed = sorted(name for name in before if before[name] != after[name])
     news = dict(done.news or {})
+    said = {
+        "signal_id": number,
+        "revision": revision + 1,
+        "position": newest_position(connection),
+        "who": done.actor.name,
+        "what": done.what,
+        "from_state": before["state"],
+        "to_state": after["state"],
+        "note": done.note,
+    }
+    detail = {name: after[name] for name in changed if name != "state"} | news
+    signature: dict[str, Any] = {}
+    if done.meaning:
+        rules = signatures.rules(connection, number)
+        own = {"meaning": done.meaning, "role": done.actor.role, "rules": rules}
+        over = signatures.content(connection, said | {"detail": detail}, own)
+        signature = {"signature": own | {"sha256": signatures.digest(over)}}
     seq = trail.append(
         connection,
         done.actor,
@@ -268,7 +303,7 @@ def write(connection: Connection, number: int, revision: int, done: Act) -> None
         f"signal {number}",
         why=done.note,
         before={name: before[name] for name in changed},
-        after={name: after[name] for name in changed} | news,
+        after={name: after[name] for name in changed} | news | signature,
     )
     at = time.time()
     table = tables.workflow
@@ -280,22 +315,6 @@ def write(connection: Connection, number: int, revision: int, done: Act) -> None
         raised = select(tables.signals.c.raised_at).where(tables.signals.c.id == number)
         row["since"] = connection.execute(raised).scalar_one() if since is None else since
     upsert(connection, table, [row])
-    detail = {name: after[name] for name in changed if name != "state"} | news
-    connection.execute(
-        insert(tables.acts),
-        [
-            {
-                "id": seq,
-                "signal_id": number,
-                "revision": revision + 1,
-                "at": at,
-                "position": newest_position(connection),
-                "who": done.actor.name,
-                "what": done.what,
-                "from_state": before["state"],
-                "to_state": after["state"],
-                "note": done.note,
-                "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
-            }
-        ],
-    )
+    stored = json.dumps(detail | signature, ensure_ascii=False, sort_keys=True)
+    row = said | {"id": seq, "at": at, "detail": stored}
+    connection.execute(insert(tables.acts), [row])

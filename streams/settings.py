@@ -19,6 +19,8 @@ ENVIRONMENT = "KETAVIGIL_"
 
 # the ends of a signal for which a second person can be asked
 FOUR_EYES = ("closed", "refuted")
+# the states that a signal may not be taken to without a signature, where they are named
+SIGNED = ("under_validation", "validated", "prioritised", "under_assessment", "closed", "refuted")
 CANARY_SECONDS = 120.0
 SELF_TEST_SECONDS = 600.0
 CANARY_METER = "canary/"  # and the stream: a row of `meters`
@@ -34,8 +36,8 @@ class Settings:
     `data` holds log, store and master key of an embedded one; `broker` and `store` are URLs and
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
     by the other of `FILES` replace it. `four_eyes`: the ends of a signal (of `FOUR_EYES`) that need
-    a second person. `canary_seconds`: how often the web process sends a canary of each stream,
-    `self_test_seconds`: how often it permutes the cases; 0: never.
+    a second person. `signed`: the moves (of `SIGNED`) that are signed. `canary_seconds`: how often
+    the web process sends a canary of each stream; 0: never.
     """
 
     data: Path | None = None
@@ -48,6 +50,7 @@ class Settings:
     listed: Path | None = None
     family: Path | None = None
     four_eyes: frozenset[str] = frozenset()
+    signed: frozenset[str] = frozenset()
     controls: Path | None = None
     canary_seconds: float = 0.0
     self_test_seconds: float = 0.0
@@ -84,9 +87,14 @@ class Settings:
             path = values.get(name)
             if isinstance(path, Path) and not path.exists():
                 raise InputError("no_such_file", f"there is no {name} file {path}")
-        four_eyes = frozenset(filter(None, (environment("four_eyes") or "").split(",")))
+        four_eyes, signed = (
+            frozenset(filter(None, (environment(name) or "").split(",")))
+            for name in ("four_eyes", "signed")
+        )
         if not four_eyes <= set(FOUR_EYES):
             raise InputError("bad_four_eyes", f"KETAVIGIL_FOUR_EYES names {', '.join(FOUR_EYES)}")
+        if not signed <= set(SIGNED):
+            raise InputError("bad_signed", f"KETAVIGIL_SIGNED names {', '.join(SIGNED)}")
         canary = environment("canary_seconds")
         self_test = environment("self_test_seconds")
         known = {field.name for field in fields(cls)}
@@ -95,6 +103,7 @@ class Settings:
             broker=broker or f"sqlite:///{data}/log.db",
             store=store or f"sqlite:///{data}/store.db",
             four_eyes=four_eyes,
+            signed=signed,
             canary_seconds=_seconds("canary_seconds", canary, CANARY_SECONDS),
             self_test_seconds=_seconds("self_test_seconds", self_test, SELF_TEST_SECONDS),
             **{name: value for name, value in values.items() if name in known},
@@ -108,6 +117,7 @@ class Settings:
             "store": self.store,
             **{name: getattr(self, name) for name in FILES},
             "four_eyes": ",".join(sorted(self.four_eyes)),
+            "signed": ",".join(sorted(self.signed)),
         }
         given = {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
         seconds = {name: getattr(self, name) for name in ("canary_seconds", "self_test_seconds")}

@@ -119,7 +119,9 @@ class _Board:
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
         undated = {rule.name for rule in screening if rule.columns & fitted}
-        self.signal_page = SignalPage(store, self._lag, self._rules, undated, labels)
+        self.signal_page = SignalPage(
+            store, self._lag, self._rules, undated, labels, signed=settings.signed
+        )
         self._news = News(self._look, self._render)
         self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
         ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboards import workflow
+from dashboards import signing, workflow
 from dashboards.access import viewer
 from dashboards.board.moment import read_moment
 from dashboards.board.news import News, Rendered
@@ -27,6 +27,7 @@ from dashboards.workflow import CAUSALITY, MOVES, REASONS, Form, MovedOn
 from schemas.errors import InputError
 from streams.settings import Settings
 from streams.store import tables
+from streams.store.signatures import MEANINGS
 from streams.store.store import Store
 from streams.store.workflow import ENDED, NOW, PRIORITIES, STATES
 
@@ -59,7 +60,7 @@ class Decisions:
         self, store: Store, settings: Settings, news: News, returning: Returning, page: PageOf
     ) -> None:
         self._store, self._news, self._returning, self._page = store, news, returning, page
-        self._four_eyes = settings.four_eyes
+        self._four_eyes, self._signed = settings.four_eyes, settings.signed
 
     def routes(self) -> list[Route]:
         """`/decisions`, `/signals/{number}/workflow`, `.../workflow/now` and `.../events`."""
@@ -75,27 +76,35 @@ class Decisions:
         """Do what a form asks for; show what came of it, or what stands in the way."""
         number = request.path_params["number"]
         fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
-        form = Form.of({name: values[0] for name, values in fields.items()})
-        return await run_in_threadpool(self._act, request, number, form)
+        given = {name: values[0] for name, values in fields.items()}
+        return await run_in_threadpool(self._act, request, number, given)
 
-    def _act(self, request: Request, number: int, form: Form) -> Response:
+    def _act(self, request: Request, number: int, given: dict[str, str]) -> Response:
+        form, meaning = Form.of(given), given.get("meaning", "")
         who = viewer(request)
         assert who is not None  # the check of who is asking was passed
         part = "hx-request" in request.headers
         try:
+            with self._store.read() as connection:
+                now, _ = workflow.read(connection, number)
+            if workflow.asks_signature(now, form, self._signed):
+                host = request.client.host if request.client else ""
+                signing.confirm(self._store, who, given.get("password", ""), meaning, host)
             workflow.act(
                 self._store,
                 number,
                 who,
                 form,
                 four_eyes=self._four_eyes,
+                signed=self._signed,
+                meaning=meaning,
                 count=self._returning.count,
             )
         except InputError as error:
             if error.code == "no_such_signal":
                 raise HTTPException(404, "There is no such signal.") from None
             status = 409 if isinstance(error, MovedOn) else 422
-            said = {"refused": str(error), "form": form}
+            said = {"refused": str(error), "form": form, "meant": meaning}
             if not part:
                 page = self._page(request, number, said)
                 page.status_code = status
@@ -107,13 +116,13 @@ class Decisions:
 
     def _part(self, request: Request, number: int, status: int, said: dict[str, Any]) -> Response:
         with self._store.read() as connection:
-            context = of_signal(connection, number)
+            context = of_signal(connection, number, self._signed)
         return respond(request, "workflow.html", status, **context, **said)
 
     def now(self, request: Request) -> Response:
         """The part of a signal's page in which people decide."""
         with self._store.read() as connection:
-            context = of_signal(connection, request.path_params["number"])
+            context = of_signal(connection, request.path_params["number"], self._signed)
         return respond(request, "workflow.html", **context)
 
     async def events(self, request: Request) -> Response:
@@ -156,8 +165,13 @@ class Decisions:
         )
 
 
-def of_signal(connection: Connection, number: int) -> dict[str, Any]:
-    """What the part of a signal's page shows; 404 where there is no such signal."""
+def of_signal(
+    connection: Connection, number: int, signed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """What the part of a signal's page shows; 404 where there is no such signal.
+
+    `signed`: the states for which a signature is asked for.
+    """
     found = connection.execute(select(NOW).where(NOW.c.id == number)).first()
     if found is None:
         raise HTTPException(404, "There is no such signal.")
@@ -169,6 +183,8 @@ def of_signal(connection: Connection, number: int) -> dict[str, Any]:
         "flow": found,
         "acts": [{**row._mapping, "detail": json.loads(row.detail)} for row in rows],
         "moves": MOVES[found.state],
+        "to_sign": [move for move in MOVES[found.state] if move.to in signed],
+        "MEANINGS": MEANINGS,
         "officers": workflow.officers(connection),
         "REASONS": REASONS,
         "CAUSALITY": CAUSALITY,

@@ -42,9 +42,12 @@ class SignalPage:
         rules: Mapping[str, Any],
         undated: Collection[str],
         labels: Listed,
+        *,
+        signed: frozenset[str] = frozenset(),
     ) -> None:
         self._store, self._lag = store, lag
         self._rules, self._undated, self._labels = rules, undated, labels
+        self._signed = signed
 
     def routes(self) -> list[Route]:
         """The routes `/signals/{number}`, and its cases and looks as CSV."""
@@ -76,7 +79,7 @@ class SignalPage:
                 "undated": self._undated,
                 "labels": self._labels.of(signal.row.product),
                 "shown": shown,
-                **of_signal(connection, number),
+                **of_signal(connection, number, self._signed),
             }
             context["events"] = f"/signals/{number}/events?since={context['moment']}"
             page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports

@@ -110,7 +110,8 @@ class Move(Struct, frozen=True):
     """Something that a person did: who, when, what, and why.
 
     `entry` is that of the audit trail; `before` and `after` are states, the same
-    where none changed.
+    where none changed. `signature`: the meaning of one, empty where it was not signed, and
+    `signature_sha256` the hash of what was signed.
     """
 
     entry: int
@@ -120,6 +121,8 @@ class Move(Struct, frozen=True):
     before: str
     after: str
     note: str
+    signature: str = ""
+    signature_sha256: str = ""
 
 
 class Method(Struct, frozen=True):

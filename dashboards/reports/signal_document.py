@@ -223,6 +223,16 @@ def _done(move: Move) -> str:
     return words(move.what) + (f": {words(move.before)} to {words(move.after)}" if changed else "")
 
 
+def _why(move: Move) -> str:
+    """The note, and who signed it, when, with which meaning (21 CFR 11.50)."""
+    if not move.signature:
+        return move.note
+    return (
+        f"{move.note} – Signed by {move.who}, {when(move.at)}, meaning: {move.signature}; "
+        f"SHA-256 of what was signed {move.signature_sha256}"
+    )
+
+
 def _history(report: Report) -> tuple[Block, ...]:
     moves: Block = (
         Text("Nobody has assessed this signal: no move, note or signature is on record.")
@@ -236,7 +246,7 @@ def _history(report: Report) -> tuple[Block, ...]:
                 column("What", 1.6),
                 column("Why", 3),
             ),
-            ((str(m.entry), when(m.at), m.who, _done(m), m.note) for m in report.moves),
+            ((str(m.entry), when(m.at), m.who, _done(m), _why(m)) for m in report.moves),
         )
     )
     said = table(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from dashboards.reports.model import Move
@@ -18,9 +21,14 @@ def moves(connection: Connection, number: int, entry: int) -> tuple[Move, ...]:
     rows = connection.execute(
         select(table).where(table.c.signal_id == number, table.c.id <= entry).order_by(table.c.id)
     )
-    return tuple(
-        Move(row.id, utc(row.at), row.who, row.what, row.from_state, row.to_state, row.note)
-        for row in rows
+    return tuple(map(_move, rows))
+
+
+def _move(row: Any) -> Move:
+    signed = json.loads(row.detail).get("signature", {})
+    own = (signed.get("meaning", ""), signed.get("sha256", ""))
+    return Move(
+        row.id, utc(row.at), row.who, row.what, row.from_state, row.to_state, row.note, *own
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from streams.agents.check import Check
-from streams.store import heads, tables, trail
+from streams.store import heads, signatures, tables, trail
 from streams.store.heads import Head
 
 _NAMED = 10
@@ -68,6 +68,36 @@ def check_acts(connection: Connection) -> Check:
     ]
     figures = {"acts": len(acts), "signals": len(states), "wrong": wrong[:_NAMED]}
     return Check("what people did is what the trail says", len(wrong), figures)
+
+
+def check_signatures(connection: Connection) -> Check:
+    """What was signed is what stands there, by the hash in the trail; every copy says the same."""
+    told = {row.seq: _signature(row.after) for row in _entries(connection)}
+    table = tables.acts
+    n, wrong = 0, []
+    for row in connection.execute(select(table).order_by(table.c.id)):
+        try:
+            act = dict(row._mapping) | {"detail": json.loads(row.detail)}
+            own = act["detail"].get("signature")
+        except (ValueError, AttributeError):
+            wrong.append(f"act {row.id}")
+            continue
+        n += own is not None
+        if own != told.get(row.id):
+            wrong.append(f"act {row.id}")
+        elif own is not None:
+            over = signatures.content(connection, act, own)
+            if signatures.digest(over) != own.get("sha256"):
+                wrong.append(f"act {row.id}")
+    figures = {"signatures": n, "wrong": wrong[:_NAMED]}
+    return Check("what was signed is what stands there", len(wrong), figures)
+
+
+def _signature(after: str | None) -> Any:
+    try:
+        return json.loads(after or "{}").get("signature")
+    except (ValueError, AttributeError):
+        return None
 
 
 def _told(connection: Connection) -> dict[int, tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from streams.agents.course_verification import check_cohort_looks, check_courses
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
-from streams.agents.trail_verification import check_acts, check_heads, check_trail
+from streams.agents.trail_verification import check_acts, check_heads, check_signatures, check_trail
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
 from streams.settings import Settings
@@ -282,4 +282,5 @@ def verify(
         check_trail(connection),
         check_heads(connection, outside),
         check_acts(connection),
+        check_signatures(connection),
     ]

@@ -101,6 +101,20 @@ def link(settings: Settings, name: str) -> None:
         print(people.create_link(store, name, operator()))
 
 
+@command.command("password")
+@deployment
+@_name
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line.")
+def password_(settings: Settings, name: str, password_stdin: bool) -> None:
+    """Give a person a new password, and sign them out; it is asked for."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with _store(settings) as store:
+        people.set_password(store, name, password, operator())
+
+
 @command.command()
 @deployment
 @_name

@@ -378,10 +378,10 @@ def test_a_byte_that_is_no_text_any_more_is_named_and_stops_no_check(
     path = store.url.removeprefix("sqlite:///")
     names = ("who", "role", "what", "subject", "why", "after")
     for name in names:
-        with sqlite3.connect(path) as connection:
+        with sqlite3.connect(path) as file:
             query = f"SELECT CAST({name} AS BLOB) FROM trail WHERE seq = ?"
-            (raw,) = connection.execute(query, (seq,)).fetchone()
-        connection.close()
+            (raw,) = file.execute(query, (seq,)).fetchone()
+        file.close()
         if not raw:
             continue
         change = f"UPDATE trail SET {name} = CAST(? AS TEXT) WHERE seq = ?"

@@ -115,8 +115,15 @@ def test_a_regulator_is_made_and_gets_a_link(outputs: list[str]) -> None:
     assert re.fullmatch(r"/sign-in/\S{43}", outputs[10].strip())
 
 
+def test_a_head_of_the_trail_that_was_kept_is_found_again(outputs: list[str]) -> None:
+    assert "FAIL" not in outputs[11]
+    signed = re.search(r"^ok   the audit trail is the one that was signed: (.*)$", outputs[11], re.M)
+    assert signed is not None
+    assert signed[1].endswith("kept_elsewhere 1, wrong []")
+
+
 def test_a_report_is_written_and_checks_out(outputs: list[str]) -> None:
-    *written, checked = outputs[11].split("\n")[:-1]
+    *written, checked = outputs[12].split("\n")[:-1]
     assert [line.rsplit(".", 1)[1] for line in written] == ["html", "pdf", "json", "csv"]
     assert all(line.startswith("reports/signal-1-at-") for line in written)
     assert re.fullmatch(r"signal-1-at-\d+: \d+ values compared, 0 differ", checked)

@@ -117,7 +117,8 @@ def test_a_regulator_is_made_and_gets_a_link(outputs: list[str]) -> None:
 
 def test_a_head_of_the_trail_that_was_kept_is_found_again(outputs: list[str]) -> None:
     assert "FAIL" not in outputs[11]
-    signed = re.search(r"^ok   the audit trail is the one that was signed: (.*)$", outputs[11], re.M)
+    check = "the audit trail is the one that was signed"
+    signed = re.search(rf"^ok   {check}: (.*)$", outputs[11], re.MULTILINE)
     assert signed is not None
     assert signed[1].endswith("kept_elsewhere 1, wrong []")
 

@@ -1,0 +1,1 @@
+"""Long runs under a steady load: memory, lag, freshness."""

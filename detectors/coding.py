@@ -13,6 +13,7 @@ from schemas.envelope import Change
 
 COUNTED = frozenset({"suspect", "interacting", "unknown"})
 GROUP = "group:"
+_NEVER = 1 << 62
 
 
 def content(
@@ -53,12 +54,15 @@ def content(
                 for stratum in (product.route, product.setting)
                 if stratum
             ]
-    events = [(event.name, event.day) for event in change.events]
+    events: list[tuple[str, int]] = []
     groups: dict[str, int] = {}
     for event in change.events:
+        day = event.day
+        events.append((event.name, day))
         for group in event.groups:
-            groups[group] = min(event.day, groups.get(group, event.day))
-    events += [(f"{GROUP}{group}", day) for group, day in groups.items()]
+            if day < groups.get(group, _NEVER):
+                groups[group] = day
+    events += [(GROUP + group, day) for group, day in groups.items()]
     return CaseContent(change.dataset, tuple(products), tuple(events))
 
 

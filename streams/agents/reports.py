@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import Connection, delete
 
 from detectors.casebook import Casebook, CaseContent
-from detectors.coding import base, content
+from detectors.coding import content
 from detectors.dating import History
 from schemas.envelope import Change
 from streams.agents.book import Figures
@@ -32,7 +32,8 @@ class Reports:
 
     def __init__(self, configuration: Configuration, signals: Signals) -> None:
         self._configuration = configuration
-        self._watchlist = configuration.watchlist
+        # asked for every name of every case
+        self._watches = cache(configuration.watchlist.watches)
         self._signals = signals
         self._confirming = Confirming(configuration, signals, DATASETS)
 
@@ -96,9 +97,7 @@ class Reports:
         return change.case_id, change.revision, self._content(change)
 
     def _content(self, change: Change) -> CaseContent | None:
-        found = content(change, strata_of=self._watchlist.watches)
+        found = content(change, strata_of=self._watches)
         if found is not None:
-            self._watched.update(
-                name for name, _ in found.products if self._watchlist.watches(base(name))
-            )
+            self._watched.update(name for name, _ in found.products if self._watches(name))
         return found

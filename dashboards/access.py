@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
+import math
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -105,6 +107,8 @@ HEADERS = {
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM = 64 << 10  # bytes that a form of the board may have
+FORM_SECONDS = 30.0  # in which it has to arrive
+_CLOSE = {"connection": "close"}
 
 
 class _Number(IntegerConvertor):
@@ -112,6 +116,13 @@ class _Number(IntegerConvertor):
 
 
 register_url_convertor("int", _Number())
+
+
+class Buckets(Protocol):
+    """How often somebody may ask: 0 where a request is fine, or seconds to wait."""
+
+    def wait(self, name: str) -> float:
+        """Take one."""
 
 
 class Access:
@@ -122,8 +133,14 @@ class Access:
     the path or the query, since those can hold tokens.
     """
 
-    def __init__(self, app: ASGIApp, store: Store, table: Mapping[str, Who] = TABLE) -> None:
-        self._app, self._store, self._table = app, store, table
+    def __init__(
+        self,
+        app: ASGIApp,
+        store: Store,
+        table: Mapping[str, Who] = TABLE,
+        buckets: Buckets | None = None,
+    ) -> None:
+        self._app, self._store, self._table, self._buckets = app, store, table, buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -177,12 +194,18 @@ class Access:
         who = self._table.get(pattern) if pattern is not None else PEOPLE
         scope.setdefault("state", {})["viewer"] = None
         refusal: Response | None = None
-        if who is None:
+        if who != BY_KEY and not isinstance(who, frozenset):
+            refusal = self._too_fast(request, None)
+        if refusal is not None:
+            pass
+        elif who is None:
             refusal = _refused(request, 403, "wrong_role", "This route is not open to anyone.")
         elif isinstance(who, frozenset):
             viewer = await self._viewer(request, uses=pattern not in BY_ITSELF)
             scope["state"]["viewer"] = viewer
-            if viewer is None:
+            if (refusal := self._too_fast(request, viewer)) is not None:
+                pass
+            elif viewer is None:
                 refusal = _sign_in_first(request)
             elif not viewer.grants & who:
                 refusal = _refused(request, 403, "wrong_role", "Your role may not do this.")
@@ -191,6 +214,17 @@ class Access:
         elif who == ANYONE and scope["method"] not in _SAFE and not same_origin(request.headers):
             refusal = PlainTextResponse("This form came from another site.", 403)
         await (refusal or self._app)(scope, receive, send)
+
+    def _too_fast(self, request: Request, viewer: Viewer | None) -> Response | None:
+        """Somebody asks too often: by name, or by address where nobody is signed in."""
+        host = request.client.host if request.client else ""
+        name = f"person {viewer.name}" if viewer else f"address {host}"
+        wait = self._buckets.wait(name) if self._buckets else 0.0
+        if not wait:
+            return None
+        refusal = _refused(request, 429, "too_fast", "Too many requests; wait a little.")
+        refusal.headers["retry-after"] = str(max(1, math.ceil(min(wait, 3600))))
+        return refusal
 
     async def _viewer(self, request: Request, *, uses: bool) -> Viewer | None:
         token = request.cookies.get(COOKIE)
@@ -246,13 +280,25 @@ def _refused(request: Request, status: int, code: str, message: str) -> Response
     return PlainTextResponse(message, status)
 
 
+async def read_form(request: Request, most: int) -> bytes | None:
+    """The body of a form; None over `most` bytes, `TimeoutError` after half a minute."""
+    body = bytearray()
+    async with asyncio.timeout(FORM_SECONDS):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                return None
+    return bytes(body)
+
+
 async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Response | None]:
     """Refuse a form that another site made the browser send; else the body, to be read again."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _FORM:
-            return request.receive, PlainTextResponse("The form is too large.", 413)
+    try:
+        body = await read_form(request, _FORM)
+    except TimeoutError:
+        return request.receive, PlainTextResponse("The form took too long.", 408, _CLOSE)
+    if body is None:
+        return request.receive, PlainTextResponse("The form is too large.", 413, _CLOSE)
     given = request.headers.get("x-csrf-token", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not given and kind == "application/x-www-form-urlencoded":

@@ -9,12 +9,13 @@ from urllib.parse import parse_qs
 import jinja2
 from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboards import people, sessions
-from dashboards.access import COOKIE, viewer
+from dashboards.access import COOKIE, read_form, viewer
 from dashboards.lockout import Attempt, Lockout
 from streams.store.store import Store
 
@@ -117,11 +118,12 @@ def routes(store: Store) -> list[Route]:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _FORM:
-            return {}
+    try:
+        body = await read_form(request, _FORM)
+    except TimeoutError:
+        raise HTTPException(408, "The form took too long.", {"connection": "close"}) from None
+    if body is None:
+        raise HTTPException(413, "The form is too large.", {"connection": "close"})
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 

@@ -32,7 +32,7 @@ from schemas.errors import StoreError
 from schemas.vocabulary import Vocabulary
 from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
-from streams.gateway.limits import Limits
+from streams.gateway.limits import Limits, TokenBuckets
 from streams.log import open_log
 from streams.sealing import load_sealer
 from streams.settings import Settings
@@ -70,6 +70,8 @@ def create_web(
         limits=limits,
     )
 
+    own = limits or Limits()
+    buckets = TokenBuckets(own.page_rate, own.page_burst)
     vocabulary = Vocabulary.load(settings.vocabulary)
     returning = Returning(store, Seriousness.load(settings, vocabulary))
     test = SelfTest(store, settings)
@@ -117,7 +119,7 @@ def create_web(
             parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),
         ],
-        middleware=[Middleware(Access, store=store)],
+        middleware=[Middleware(Access, store=store, buckets=buckets)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

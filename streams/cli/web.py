@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.errors import InputError
 from streams.cli.options import deployment
+from streams.gateway.connections import allowed, limited
 from streams.gateway.limits import Limits
 from streams.settings import Settings
 
@@ -78,7 +79,7 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
     ending = _Ending(app)
     config = uvicorn.Config(
         ending,
-        http="h11",
+        http=limited(allowed()),
         ws="none",
         lifespan="on",
         log_config=None,

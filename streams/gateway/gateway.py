@@ -99,6 +99,7 @@ class Gateway:
         self._keyring = Keyring(store)
         self._receipts = Receipts(sealer)
         self._buckets = TokenBuckets(self._limits.rate, self._limits.burst)
+        self._strangers = TokenBuckets(self._limits.page_rate, self._limits.page_burst)
         self._memory = bodies.Memory(self._limits.waiting_bytes)
         # parsing holds the interpreter, appending waits for the disk: neither may starve the other
         self._parsing = ThreadPoolExecutor(2, "gateway-parse")
@@ -218,6 +219,15 @@ class Gateway:
         return Answer({"receipt_id": receipt_id} | found)
 
     async def _authenticate(self, request: Request) -> Key:
+        try:
+            return await self._key(request)
+        except Refusal as error:
+            if error.status == 401:
+                host = request.client.host if request.client else ""
+                self._wait(self._strangers, host, self._limits.page_rate)
+            raise
+
+    async def _key(self, request: Request) -> Key:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         given = given.strip()
         if scheme.lower() != "bearer" or not given:
@@ -234,14 +244,17 @@ class Gateway:
         self._keyring.used(key)
         if key.role != "registry":
             raise Refusal("wrong_role", f"a key of role {key.role} may not do this")
-        if wait := self._buckets.wait(key.name):
-            seconds = max(1, math.ceil(min(wait, 3600)))
+        self._wait(self._buckets, key.name, self._limits.rate)
+        return key
+
+    @staticmethod
+    def _wait(buckets: TokenBuckets, name: str, rate: float) -> None:
+        if wait := buckets.wait(name):
             raise Refusal(
                 "too_fast",
-                f"over {self._limits.rate:g} requests a second; nothing was stored",
-                retry_after=seconds,
+                f"over {rate:g} requests a second; nothing was stored",
+                retry_after=max(1, math.ceil(min(wait, 3600))),
             )
-        return key
 
     async def _openapi(self, request: Request) -> Response:
         return Answer(openapi.document(self._limits))

@@ -14,7 +14,9 @@ class Limits:
 
     `rate` and `burst` are requests per second and at once, by key; `max_bytes` holds for a body
     as sent and as unpacked; `seconds` is how long a body may take to arrive and the log to
-    confirm; `waiting_bytes` is what all bodies in work may take of memory.
+    confirm; `waiting_bytes` is what all bodies in work may take of memory. `page_rate` and
+    `page_burst` are the same for the board: by person, and by address of who is not signed in;
+    for whom the gateway does not know, too.
     """
 
     rate: float = 1_000.0
@@ -24,6 +26,8 @@ class Limits:
     body_seconds: float = 60.0
     log_seconds: float = 20.0
     waiting_bytes: int = 128 << 20
+    page_rate: float = 50.0
+    page_burst: float = 500.0
 
 
 class TokenBuckets:

@@ -14,6 +14,7 @@ _WHY = {
     "400": "A parameter that makes no sense.",
     "401": "Nobody is signed in.",
     "404": "There is no such signal, or there was none at that moment.",
+    "429": "Too many requests; `Retry-After` says when to ask again.",
     "500": "An error of this server.",
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -19,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from dashboards import people, sessions, sign_in
+from dashboards import access, people, sessions, sign_in
 from dashboards.access import ANYONE, COOKIE, PEOPLE, TABLE, Access, viewer
 from schemas.errors import InputError
 from streams.store import tables
@@ -426,3 +428,65 @@ def test_the_trail_has_who_signed_in_and_out_and_who_failed(site: Site) -> None:
         ("console", "user_disabled", "user Ann", None),
     ]
     assert "hunter2" not in str(rows)
+
+
+def _slow(site: Site, head: str) -> bytes:
+    """What is answered to a body of which only the first byte comes."""
+    address = urlsplit(site.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), 20) as wire:
+        wire.settimeout(20)
+        wire.sendall(f"{head}\r\nhost: {address.netloc}\r\ncontent-length: 9\r\n\r\nx".encode())
+        return wire.recv(65536)
+
+
+def test_a_form_that_does_not_come_to_its_end_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "FORM_SECONDS", 0.2)
+    with site.signed_in() as client:
+        cookie = f"{COOKIE}={client.cookies[COOKIE]}"
+    form = "content-type: application/x-www-form-urlencoded"
+    inside = _slow(site, f"POST /notes HTTP/1.1\r\n{form}\r\ncookie: {cookie}")
+    outside = _slow(site, f"POST /sign-in HTTP/1.1\r\n{form}")
+    for answer in (inside, outside):
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"connection: close" in answer
+
+
+def test_a_sign_in_that_is_too_large_is_refused(site: Site) -> None:
+    with site.client() as client:
+        answer = client.post("/sign-in", data={"name": "Ann", "password": "x" * 20_000})
+    assert answer.status_code == 413
+
+
+class _Counting:
+    """So many requests of each name, and no more."""
+
+    def __init__(self, most: int) -> None:
+        self._left: dict[str, int] = {}
+        self._most = most
+
+    def wait(self, name: str) -> float:
+        self._left[name] = self._left.get(name, self._most) - 1
+        return 0.0 if self._left[name] >= 0 else 2.5
+
+
+def test_who_asks_too_often_waits_by_person_and_by_address(site: Site) -> None:
+    routes = [Route("/", _show), Route("/v1/signals", _show), Route("/healthz", _show)]
+    check = Middleware(Access, store=site.store, buckets=_Counting(3))
+    with running(Starlette(routes=routes, middleware=[check])) as url:
+
+        def browser(name: str) -> httpx.Client:
+            token = people.use_link(site.store, people.create_link(site.store, name)[9:])
+            return httpx.Client(base_url=url, cookies={COOKIE: str(token)}, trust_env=False)
+
+        with browser("Ann") as ann, browser("Bob") as bob, httpx.Client(base_url=url) as other:
+            assert [ann.get("/").status_code for _ in range(4)] == [200, 200, 200, 429]
+            refused = ann.get("/v1/signals")
+            assert refused.headers["retry-after"] == "3"
+            assert refused.json()["code"] == "too_fast"
+            assert bob.get("/").status_code == 200  # each person, at the same address,
+            # and who is nobody yet has the address's own
+            assert [other.get("/healthz").status_code for _ in range(4)] == [200, 200, 200, 429]
+            assert other.get("/v1/signals").status_code == 429
+            assert bob.get("/").status_code == 200

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from dashboards import people
-from dashboards.access import TABLE
+from dashboards.access import HEADERS, TABLE
 from dashboards.web import create_web
 from schemas.errors import InputError
 from streams.gateway.keys import create_key
@@ -144,6 +144,8 @@ def asked(client: httpx.Client, method: str, path: str, form: dict[str, str]) ->
     """The status of an answer, which is not read to its end: some have none."""
     data = form if method not in ("GET", "HEAD", "OPTIONS") else None
     with client.stream(method, path, data=data) as answer:
+        missing = HEADERS.keys() - answer.headers.keys()
+        assert not missing, f"{method} {path} is answered without {missing}"
         return answer.status_code
 
 

@@ -216,6 +216,19 @@ def test_too_fast_says_when_to_send_again(tmp_path: Path) -> None:
             assert answer.status_code == 202
 
 
+def test_who_guesses_keys_is_slowed_down_and_who_has_one_is_not(tmp_path: Path) -> None:
+    with serving(tmp_path, Limits(page_rate=0.5, page_burst=2)) as gateway:
+        headers = {"authorization": "Bearer kv_guessed"}
+        answers = [
+            httpx.post(f"{gateway.url}/v1/reports", json={}, headers=headers) for _ in range(3)
+        ]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
+        assert answers[2].json()["code"] == "too_fast"
+        assert int(answers[2].headers["retry-after"]) >= 1
+        with gateway.client() as client:
+            assert client.post("/v1/reports?validate=true", json=report()).status_code == 202
+
+
 def test_a_bucket_fills_again_and_never_over_its_burst() -> None:
     now = 0.0
     buckets = TokenBuckets(rate=2, burst=3, clock=lambda: now)

@@ -72,6 +72,7 @@ TABLE: dict[str, Who] = {
     "/signals/{number:int}/workflow": OFFICERS,
     "/signals/{number:int}/workflow/now": PEOPLE,
     "/decisions": PEOPLE,
+    "/signals/{number:int}/depth": PEOPLE,
     "/signals/{number:int}/cases.csv": PATIENT_ROWS,
     "/signals/{number:int}/looks.csv": PEOPLE,
     "/trail": OVERSIGHT,

@@ -84,6 +84,11 @@ class Seriousness:
         with self._lock:
             return sum(count.n for count in self._reviews.counts(pair).values())
 
+    def behind(self, pair: Pair) -> int:
+        """How many cases satisfy a rule of case review for a pair, or several."""
+        with self._lock:
+            return self._reviews.cases(pair)
+
     def _apply(self, change: Change) -> None:
         # the pairs of a case are none of a watched product for most
         before = self._held.pop(change.case_id, None)

@@ -158,6 +158,10 @@ class Reviews:
         """Of each rule."""
         return {name: self._count(self._days.get((name, pair), {})) for name in NAMES}
 
+    def cases(self, pair: Pair) -> int:
+        """How many cases satisfy a rule for a pair, or several."""
+        return len({case for name in NAMES for case in self._days.get((name, pair), ())})
+
     def pairs(self) -> set[Pair]:
         """Every pair for which a case satisfies a rule."""
         return {pair for _, pair in self._days}

@@ -127,11 +127,16 @@ def onset(
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Onsets in units of the longest one, between `start` and `end`, observable to `bound`."""
+    """Onsets in units of the longest one, between `start` and `end`, observable to `bound`.
+
+    Those that are the same stand once, with their number as `weight`: days are whole, so that very
+    many cases have few different ones.
+    """
 
     start: Floats
     end: Floats
     bound: Floats
+    weight: Floats
     unit: float
 
     @classmethod
@@ -147,16 +152,24 @@ class _Sample:
                 f"onset {row + 1}: {times[row]:g} is not a time that {bound[row]:g} could show",
             )
         unit = float(times.max(initial=0) + resolution) or 1.0
-        return cls(times / unit, (times + resolution) / unit, (bound + resolution) / unit, unit)
+        rows, weight = np.unique(np.column_stack((times, bound)), axis=0, return_counts=True)
+        start, last = rows.reshape(-1, 2).T
+        return cls(
+            start / unit,
+            (start + resolution) / unit,
+            (last + resolution) / unit,
+            floats(weight),
+            unit,
+        )
 
     @property
     def n(self) -> int:
-        return len(self.start)
+        return int(self.weight.sum())
 
     @property
     def n_exact(self) -> int:
         """Onsets with a density, which has a unit, instead of a probability."""
-        return int((self.end == self.start).sum())
+        return int(self.weight[self.end == self.start].sum())
 
     def profile(self, log_shape: float) -> float:
         """Log likelihood of a shape, at the rate that makes it highest."""
@@ -167,14 +180,15 @@ class _Sample:
         """scale^-shape that maximises the likelihood, 0 where none does: it is concave in it."""
         start, width, bound = self._powers(shape)
         truncated = np.isfinite(bound)
-        cut = bound[truncated]
+        cut, weight = bound[truncated], self.weight
 
         def slope(rate: float) -> float:
             with np.errstate(over="ignore"):
-                gained = width @ _excess(rate * width) - cut @ _excess(rate * cut)
+                gained = (weight * width) @ _excess(rate * width)
+                gained -= (weight[truncated] * cut) @ _excess(rate * cut)
             # one term of 1 / rate from each onset, and one less from each truncated one
-            open_ended = (~truncated).sum() / rate if rate > 0 else 0.0
-            return float(gained + open_ended - start.sum())
+            open_ended = weight[~truncated].sum() / rate if rate > 0 else 0.0
+            return float(gained + open_ended - weight @ start)
 
         if truncated.all() and slope(0.0) <= 0:
             return 0.0
@@ -197,7 +211,7 @@ class _Sample:
         truncated = np.isfinite(bound)
         value[truncated] -= _log_mass(rate, bound[truncated])
         value[~truncated] += np.log(max(rate, TINY))
-        return max(float(value.sum()), LOWEST)
+        return max(float((self.weight * value).sum()), LOWEST)
 
     def _powers(self, shape: float) -> tuple[Floats, Floats, Floats]:
         start = self.start**shape

@@ -6,7 +6,7 @@ A report is made of this alone, so that one of a moment gone by is the one that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -21,6 +21,9 @@ from streams.store import tables
 from streams.store.changes import newest_changes
 
 Body = dict[str, Any]
+
+# cases asked for by number: of their versions, where an index is, and of changes, where none is
+FEW, MANY = 500, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,11 @@ class Fold:
 def fold(connection: Connection, position: int, strata_of: Callable[[str], bool]) -> Fold:
     """Every case as of a position; `strata_of`: products that also count by route and setting."""
     changes = {change.case_id: change for change in newest_changes(connection, position)}
-    known = _versions(connection, changes, position)
+    revisions = {number: change.revision for number, change in changes.items()}
+    known = sorted(versions_of(connection, revisions, position), key=lambda one: one[0])
     cases = tuple(
         Case(sender, report_id, changes[number], versions)
-        for number, (sender, report_id, versions) in sorted(known.items())
+        for number, sender, report_id, versions in known
     )
     book = Casebook.of(
         (
@@ -102,9 +106,13 @@ def fold(connection: Connection, position: int, strata_of: Callable[[str], bool]
     )
 
 
-def _versions(
-    connection: Connection, changes: dict[int, Change], position: int
-) -> dict[int, tuple[str, str, tuple[Version, ...]]]:
+def versions_of(
+    connection: Connection, revisions: Mapping[int, int], position: int
+) -> Iterator[tuple[int, str, str, tuple[Version, ...]]]:
+    """Number, sender and name of each case, and its versions known at a position, the newest last.
+
+    `revisions`: of each case asked for, that which it had there.
+    """
     cases, versions, records = tables.cases, tables.versions, tables.records
     query = (
         select(
@@ -123,41 +131,44 @@ def _versions(
         .where(cases.c.stream == "reports")
         .order_by(versions.c.case_id, versions.c.id)
     )
+    if len(revisions) <= FEW:
+        query = query.where(versions.c.case_id.in_(list(revisions)))
     rows = connection.execute(query.execution_options(yield_per=5_000))
-    found: dict[int, tuple[str, str, tuple[Version, ...]]] = {}
-    later: dict[int, list[Version]] = {}
+    later: dict[int, tuple[str, str, list[Version]]] = {}
     for number, group in groupby(rows, key=lambda row: row.case_id):
-        if number not in changes:
+        if number not in revisions:
             continue
         listed = list(group)
         own = [
             Version(row.id, row.version, row.sort_key, row.content_hash, row.taken_at, row.body)
             for row in listed
         ]
-        if len(own) > changes[number].revision:
-            later[number] = own
-        found[number] = (listed[0].sender, listed[0].report_id, _ordered(own))
+        named = listed[0].sender, listed[0].report_id
+        if len(own) > revisions[number]:
+            later[number] = (*named, own)
+        else:
+            yield number, *named, _ordered(own)
     for number, taken in _taken(connection, later, position).items():
-        sender, report_id, _ = found[number]
-        found[number] = (sender, report_id, _ordered(_by_then(later[number], taken)))
-    return found
+        sender, report_id, own = later[number]
+        yield number, sender, report_id, _ordered(_by_then(own, taken))
 
 
 def _taken(connection: Connection, numbers: Iterable[int], position: int) -> dict[int, list[float]]:
     """When the versions that made the changes of some cases were taken, up to a position."""
     table = tables.changes
-    wanted = set(numbers)
-    if not wanted:
-        return {}
-    more = select(table.c.case_id).where(table.c.kind == "case", table.c.position > position)
-    rows = connection.execute(
-        select(table.c.case_id, table.c.body)
-        .where(table.c.kind == "case", table.c.position <= position, table.c.case_id.in_(more))
-        .order_by(table.c.case_id, table.c.revision)
-    )
+    wanted = sorted(numbers)
     out: dict[int, list[float]] = {}
-    for number, body in rows:
-        if number in wanted:
+    for start in range(0, len(wanted), MANY):
+        rows = connection.execute(
+            select(table.c.case_id, table.c.body)
+            .where(
+                table.c.kind == "case",
+                table.c.position <= position,
+                table.c.case_id.in_(wanted[start : start + MANY]),
+            )
+            .order_by(table.c.case_id, table.c.revision)
+        )
+        for number, body in rows:
             out.setdefault(number, []).append(decode_change(body).taken_at)
     return out
 

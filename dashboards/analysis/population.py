@@ -2,49 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from dashboards.analysis.figures import Cells, Masker, Masking, Part, Relative, cells, value
-from dashboards.analysis.fold import Case, Fold
-from dashboards.analysis.survey import Survey
+from dashboards.analysis.fold import Body
+from detectors.casebook import Casebook
 from detectors.cases import Cases, Column, Counts
 from detectors.coding import COUNTED, GROUP, base
 from detectors.comparators import matrix, standard
 from detectors.disproportionality.method import Integers
 from detectors.masking import competitors, maskers, unmasked
 from detectors.subgroups import age_bands, part_and_rest, relative_ror
-from schemas.envelope import CodedProduct
+from schemas.envelope import Change
 from schemas.vocabulary import Vocabulary
 
 MOST = 10  # maskers and competing events shown
 
 
-class Population:
-    """The cases of one dataset as columns, under the numbers of the casebook."""
+class Traits(NamedTuple):
+    """What a case can be divided by: the patient's age in years (NaN: not stated) and sex, and of
+    each product that counts its name, route and setting."""
 
-    def __init__(self, found: Fold, dataset: str, survey: Survey, vocabulary: Vocabulary) -> None:
-        self.dataset, self._book, self._vocabulary = dataset, found.book, vocabulary
-        contents = found.book.contents()
-        self._names = found.book.products
-        code = found.book.codes(dataset, "", "")[0]
+    age: float
+    sex: str | None
+    products: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, change: Change, body: Body) -> Traits:
+        """Of a case, from its newest version."""
+        patient = body.get("patient") or {}
+        age, sex = patient.get("age_years"), patient.get("sex")
+        return cls(
+            float("nan") if age is None else age,
+            sex if sex in ("female", "male") else None,
+            given(change),
+        )
+
+    def product(self, name: str) -> tuple[str, str]:
+        """Route and setting of a product that stands behind a name of the casebook."""
+        wanted = base(name)
+        same = ((route, setting) for name, route, setting in self.products if name == wanted)
+        return next(same, ("", ""))
+
+
+def given(change: Change) -> tuple[tuple[str, str, str], ...]:
+    """Name, route and setting of each product of a case that counts."""
+    return tuple((p.name, p.route, p.setting) for p in change.products if p.role in COUNTED)
+
+
+class Population:
+    """The cases of one dataset as columns, under the numbers of the casebook.
+
+    `traits`: of every case of the book, in its order.
+    """
+
+    def __init__(
+        self, book: Casebook, traits: Sequence[Traits], dataset: str, vocabulary: Vocabulary
+    ) -> None:
+        self.dataset, self._vocabulary = dataset, vocabulary
+        contents = book.contents()
+        self._names, self._events = book.products, book.events
+        code = book.codes(dataset, "", "")[0]
         held = contents.products
         named = [
-            _product(found.cases[case], self._names[product])
+            traits[case].product(self._names[product])
             for case, product in zip(held.case.tolist(), held.code.tolist(), strict=True)
         ]
         self.cases = Cases.of(
             contents,
             code,
-            {"sex": Column.of(survey.sexes), "age": age_bands(survey.ages)},
             {
-                "route": Column.of(p.route if p else None for p in named),
-                "setting": Column.of(p.setting if p else None for p in named),
+                "sex": Column.of(one.sex for one in traits),
+                "age": age_bands([one.age for one in traits]),
+            },
+            {
+                "route": Column.of(route for route, _ in named),
+                "setting": Column.of(setting for _, setting in named),
             },
         )
 
     def codes(self, product: str, event: str) -> tuple[int, int]:
-        """The codes of a pair's names."""
-        return self._book.codes(self.dataset, product, event)[1:]
+        """The codes of a pair's names; -1 for one that no case has."""
+        return _place(self._names, product), _place(self._events, event)
 
     def parts(self, product: str, event: str) -> tuple[Part, ...]:
         """The pair against each set of comparators in each part of the population."""
@@ -54,7 +96,7 @@ class Population:
         comparators = standard(self._names, self._vocabulary.substance_class)
         found = matrix(self.cases, p, e, comparators, terms=self._terms(event))
         columns = found.scores()
-        dominant = "" if found.dominant < 0 else self._book.events[found.dominant]
+        dominant = "" if found.dominant < 0 else self._events[found.dominant]
         out = []
         for place in np.ndindex(found.n.shape):
             variant, comparator, subgroup = place
@@ -127,7 +169,7 @@ class Population:
                 )[:MOST]
             ),
             events=tuple(
-                Masker(name=self._book.events[c], n=int(n), ratio=value(ratio), prr=value(prr))
+                Masker(name=self._events[c], n=int(n), ratio=value(ratio), prr=value(prr))
                 for c, n, ratio, prr in list(
                     zip(own.event, own.n, own.ratio, own.prr, strict=True)
                 )[:MOST]
@@ -138,7 +180,7 @@ class Population:
         """Single terms, without those that the event of the pair is made of."""
         group = event.removeprefix(GROUP) if event.startswith(GROUP) else ""
         members = set(self._vocabulary.groups().get(group, ()))
-        chosen = [not name.startswith(GROUP) and name not in members for name in self._book.events]
+        chosen = [not name.startswith(GROUP) and name not in members for name in self._events]
         return np.flatnonzero(chosen).astype(np.int64)
 
 
@@ -149,8 +191,5 @@ def _cells(counts: Counts) -> Cells:
     return cells(*counts)
 
 
-def _product(case: Case, name: str) -> CodedProduct | None:
-    """The product of a case that stands behind a name of the casebook, a stratum's included."""
-    wanted = base(name)
-    same = (p for p in case.change.products if p.name == wanted and p.role in COUNTED)
-    return next(same, None)
+def _place(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else -1

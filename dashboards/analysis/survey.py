@@ -24,18 +24,12 @@ class Survey:
     """
 
     def __init__(self, product: str) -> None:
-        self.ages: list[float] = []
-        self.sexes: list[str | None] = []
         self._received: tuple[str, str] = ("", "")
         self._characteristics = _characteristics(base(product))
         self._counted = [tuple(Counter[str]() for _ in range(3)) for _ in self._characteristics]
 
     def add(self, case: Case, body: Body, column: int | None) -> None:
         """Read a case; `column`: where it is tabulated, None where it does not count."""
-        patient = body.get("patient") or {}
-        age, sex = patient.get("age_years"), patient.get("sex")
-        self.ages.append(float("nan") if age is None else age)
-        self.sexes.append(sex if sex in ("female", "male") else None)
         if column is None:
             return
         day = body.get("received_at", "")[:10]

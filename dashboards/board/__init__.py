@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from dashboards.analysis.standing import Standing
 from dashboards.board import (
     accounts,
     assets,
@@ -31,6 +32,7 @@ from dashboards.board import (
 )
 from dashboards.board.beside import RULE
 from dashboards.board.decisions import Decisions, OfSignal
+from dashboards.board.fragile import Fragile
 from dashboards.board.health import health
 from dashboards.board.inbox import Inbox, OfPerson
 from dashboards.board.moment import Note, notes, read_moment
@@ -114,18 +116,30 @@ class _Board:
             *looks.MAXSPRT,
         )
         self._rules |= {rule.name: rule for rule in named}
-        self._watched = Watchlist.load(settings.watchlist, self._vocabulary).products
+        watchlist = Watchlist.load(settings.watchlist, self._vocabulary)
+        self._watched = watchlist.products
+        self._fragile = Fragile(screening)
         labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
         undated = {rule.name for rule in screening if rule.columns & fitted}
         self.signal_page = SignalPage(
-            store, self._lag, self._rules, undated, labels, signed=settings.signed
+            store,
+            self._lag,
+            rules=self._rules,
+            undated=undated,
+            labels=labels,
+            vocabulary=self._vocabulary,
+            standing=Standing(self._vocabulary, watchlist),
+            fragile=self._fragile,
+            signed=settings.signed,
         )
         self._news = News(self._look, self._render)
         self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
         ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
-        self.inbox = Inbox(store, ranking, self._news, self._lag, self._rules)
+        self.inbox = Inbox(
+            store, ranking, self._news, self._lag, rules=self._rules, fragile=self._fragile
+        )
         self.self_test = SelfTestPage(store, self._lag, test, settings.canary_seconds)
         self._noted: list[Note] = []
         self._noted_at = -NOTING

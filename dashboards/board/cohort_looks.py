@@ -8,6 +8,7 @@ from math import log
 
 from sqlalchemy import Connection, select
 
+from dashboards.board.milestones import Milestone, days, milestones
 from dashboards.board.timeline import Chart, Line, chart
 from detectors.followup.protocol import IntervalTest, PoissonTest, Test, defined, label
 from streams.store import tables
@@ -62,6 +63,7 @@ class OverTime:
     test: str
     looks: list[Look]
     chart: Chart | None
+    dated: tuple[Milestone, ...]
 
     @property
     def newest(self) -> Look:
@@ -91,8 +93,9 @@ def over_time(connection: Connection, event: str) -> list[OverTime]:
             span = (points[0][0], points[-1][0])
             title = f"{product}: {test.replace('_', ' ')}"
             line = Line("log10 of the e-value", points)
-            drawn = chart(title, [line], span) if len(points) > 1 else None
-            out.append(OverTime(product, test, mine, drawn))
+            dated = milestones(product, *span)
+            drawn = chart(title, [line], span, dated=days(dated)) if len(points) > 1 else None
+            out.append(OverTime(product, test, mine, drawn, dated))
     return sorted(out, key=lambda one: (-one.newest.log_e_sup, one.product, one.test))
 
 

@@ -6,11 +6,16 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from math import log
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
+from dashboards.board import milestones
+from dashboards.board.milestones import Milestone
+from dashboards.board.timeline import Chart, Line, chart
 from detectors.evidence import RULE, columns_of
 from detectors.looks import Key
 from detectors.sequential import two_sample, two_sample_late
@@ -23,6 +28,7 @@ from streams.store.looks import closed_looks
 __all__ = ["RULE", "Confirmed", "Look", "as_csv", "confirmed", "summaries"]
 
 MOST = 200
+LN10 = log(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,22 @@ def confirmed(connection: Connection, signal: Any) -> Confirmed | None:
     days, counts = _counts(connection, family, pair)
     looks, worked = _replayed(days, counts, family, row.day)
     return Confirmed(row, family, looks, worked)
+
+
+def over_time(found: Confirmed, product: str) -> tuple[Chart | None, tuple[Milestone, ...]]:
+    """The e-value (its logarithm of base 10) after each look; None for a single one.
+
+    Marked are the looks, the one that found it, and the dates that lie among them.
+    """
+    days = [float(date.fromisoformat(look.day).toordinal()) for look in found.looks]
+    if len(days) < 2:
+        return None, ()
+    points = tuple((day, look.log_e / LN10) for day, look in zip(days, found.looks, strict=True))
+    span = (days[0], days[-1])
+    dated = milestones.milestones(product, *span)
+    at = [float(date.fromisoformat(found.row.day).toordinal())]
+    line = Line("log10 of the e-value", points)
+    return chart("Evidence over time", [line], span, days, at, dated=milestones.days(dated)), dated
 
 
 def as_csv(looks: Sequence[Look]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dashboards.access import viewer
+from dashboards.board.fragile import Fragile, said
 from dashboards.board.moment import Moment, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, respond
@@ -86,11 +87,15 @@ def choices_of(one: Ranked) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its place in the whole order, and what is new to the one who looks (None: all)."""
+    """One line: its place in the whole order, and what is new to the one who looks (None: all).
+
+    `fragile`: how few reports it hangs on, in words; empty where that is not defined.
+    """
 
     place: int
     signal: Ranked
     since: Since | None
+    fragile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +129,12 @@ class Inbox:
         ranking: Ranking,
         news: News,
         lag: Lag,
+        *,
         rules: Mapping[str, Any],
+        fragile: Fragile,
     ) -> None:
         self._store, self._ranking, self._news = store, ranking, news
+        self._fragile = fragile
         self._lag, self._rules = lag, rules
         self._lock = threading.Lock()
         self._order: tuple[Moment, float, list[Ranked]] | None = None
@@ -172,16 +180,33 @@ class Inbox:
         placed = [(place, one) for place, one in enumerate(ranked, 1) if filters.fit(one)]
         shown = placed[(filters.page - 1) * PAGE : filters.page * PAGE]
         looks = since(connection, view.user, ((one.row.id, one.n) for _, one in shown))
+        hangs = self._fragility(connection, [one.row for _, one in shown])
         found: dict[str, set[str]] = {name: set() for name in _FIELDS}
         for one in ranked:
             for name, values in choices_of(one).items():
                 found[name].update(values)
         return Page(
-            tuple(Line(place, one, looks.get(one.row.id)) for place, one in shown),
+            tuple(
+                Line(place, one, looks.get(one.row.id), hangs[one.row.id]) for place, one in shown
+            ),
             len(placed),
             len(ranked),
             {name: tuple(sorted(values)) for name, values in found.items()},
         )
+
+    def _fragility(self, connection: Connection, rows: Sequence[Any]) -> dict[int, str]:
+        """Of each signal, on how few cases it hangs; a closed look does not hang on any."""
+        pairs = {row.id: (row.dataset, row.product, row.event) for row in rows}
+        screened = [pairs[row.id] for row in rows if row.kind == "screening"]
+        fewest = self._fragile.of(connection, screened)
+        out = dict.fromkeys(pairs, "")
+        for row in rows:
+            pair = pairs[row.id]
+            if row.kind == "screening" and fewest.get(pair) != 0 and pair in fewest:
+                out[row.id] = said(fewest[pair])
+            elif row.kind == "case_review" and (n := self._ranking.seriousness.behind(pair)):
+                out[row.id] = said(n)
+        return out
 
     def _ranked(self, connection: Connection) -> list[Ranked]:
         """The order as of this snapshot, the same for everybody: made once a moment."""

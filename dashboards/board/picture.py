@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
@@ -10,6 +11,7 @@ from markupsafe import Markup, escape
 
 MOST = 500
 SMALL = 60
+_DAY, _EPOCH = 86_400.0, 719_163.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,26 @@ def binned(points: Sequence[Point], most: int = MOST) -> list[Point]:
 
 def small(points: Sequence[Point], label: str) -> Plot | None:
     """A picture the size of a line of text; None where there is nothing to draw."""
-    return _plot(points, SMALL, label, 120, 32)
+    return _plot(points, SMALL, label, (120, 32))
 
 
-def large(points: Sequence[Point], label: str) -> Plot | None:
-    """A picture the width of the page; None where there is nothing to draw."""
-    return _plot(points, MOST, label, 1000, 240)
+def large(points: Sequence[Point], label: str, dated: Sequence[float] = ()) -> Plot | None:
+    """A picture the width of the page; None where there is nothing to draw.
+
+    `dated`: days (ordinals) that are marked, between the points that were computed about them.
+    """
+    return _plot(points, MOST, label, (1000, 240), dated)
+
+
+def span(points: Sequence[Point]) -> tuple[float, float]:
+    """The days (UTC, ordinals) from the first point to the last; none where there is no point.
+
+    >>> span([Point(1, 0.0, 1, None, None, None), Point(2, 86_400.0, 1, None, None, None)])
+    (719163.0, 719164.0)
+    """
+    if not points:
+        return (0.0, -1.0)
+    return points[0].at / _DAY + _EPOCH, points[-1].at / _DAY + _EPOCH
 
 
 def words(points: Sequence[Point]) -> str:
@@ -93,7 +109,14 @@ def words(points: Sequence[Point]) -> str:
     return text + "."
 
 
-def _plot(points: Sequence[Point], most: int, label: str, width: int, height: int) -> Plot | None:
+def _plot(
+    points: Sequence[Point],
+    most: int,
+    label: str,
+    size: tuple[int, int],
+    dated: Sequence[float] = (),
+) -> Plot | None:
+    width, height = size
     shown = [p for p in binned(points, most) if p.ic is not None]
     if not shown:
         return None
@@ -117,11 +140,13 @@ def _plot(points: Sequence[Point], most: int, label: str, width: int, height: in
         lower += [f"{width},{at.partition(',')[2]}" for at in lower]
         line += [f"{width},{line[0].partition(',')[2]}"]
     text = words(points)
+    computed = [p.at / _DAY + _EPOCH for p in shown]
+    marks = " ".join(f"M{x(bisect(computed, day))} 0V{height}" for day in dated)
     svg = Markup(
         '<svg class="score" viewBox="0 0 {0} {1}" preserveAspectRatio="none" role="img" '
         'aria-label="{2}"><polygon class="band" points="{3}"/>'
         '<line class="zero" x1="0" x2="{0}" y1="{4}" y2="{4}"/>'
-        '<polyline class="lower" points="{5}"/><polyline class="line" points="{6}"/></svg>'
+        '<polyline class="lower" points="{5}"/><polyline class="line" points="{6}"/>{7}</svg>'
     ).format(
         width,
         height,
@@ -130,6 +155,7 @@ def _plot(points: Sequence[Point], most: int, label: str, width: int, height: in
         y(0),
         " ".join(lower),
         " ".join(line),
+        Markup('<path class="dated" d="{}"/>').format(marks) if marks else "",
     )
     ticks = tuple(f"{tick * step:g}".replace("-", "−") for tick in range(high, low - 1, -1))
     return Plot(svg, ticks, text)

@@ -12,18 +12,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboards.access import viewer
-from dashboards.board import cases, cohort_looks, evidence, picture, reading, seen, signals
+from dashboards.analysis.standing import Standing
+from dashboards.board import cases, cohort_looks, evidence, kinds, picture, reading, seen, signals
 from dashboards.board.computed import Cells, explained
 from dashboards.board.decisions import of_signal
+from dashboards.board.depth import depth
+from dashboards.board.fragile import Fragile
+from dashboards.board.milestones import days, milestones
 from dashboards.board.moment import notes, read_moment
 from dashboards.board.pages import respond
+from dashboards.board.rates import of_product, read
 from dashboards.board.review import behind
 from dashboards.board.signals import Signal
 from dashboards.lag import Lag
 from detectors.coding import base
-from schemas.vocabulary import Listed
+from schemas.vocabulary import Listed, Vocabulary
 from streams.store.fits import fits_at
 from streams.store.store import Store
+
+
+def pair_of(row: Any) -> tuple[str, str, str]:
+    """Dataset, product and event of a signal."""
+    return row.dataset, row.product, row.event
+
 
 # a template, how many rows of single patients it shows, and what it is filled with
 _Shown = tuple[str, int, dict[str, Any]]
@@ -32,20 +43,25 @@ _Shown = tuple[str, int, dict[str, Any]]
 class SignalPage:
     """The routes of one signal.
 
-    `rules`: by name, with their titles; `undated`: those that have no data date.
+    `rules`: by name, with their titles; `undated`: those that have no data date; `standing`: all
+    cases, for what is computed of them.
     """
 
     def __init__(
         self,
         store: Store,
         lag: Lag,
+        *,
         rules: Mapping[str, Any],
         undated: Collection[str],
         labels: Listed,
-        *,
+        vocabulary: Vocabulary,
+        standing: Standing,
+        fragile: Fragile,
         signed: frozenset[str] = frozenset(),
     ) -> None:
         self._store, self._lag = store, lag
+        self._vocabulary, self._standing, self._fragile = vocabulary, standing, fragile
         self._rules, self._undated, self._labels = rules, undated, labels
         self._signed = signed
 
@@ -53,6 +69,7 @@ class SignalPage:
         """The routes `/signals/{number}`, and its cases and looks as CSV."""
         return [
             Route("/signals/{number:int}", self.show),
+            Route("/signals/{number:int}/depth", self.depth),
             Route("/signals/{number:int}/cases.csv", self.cases_csv),
             Route("/signals/{number:int}/looks.csv", self.looks_csv),
         ]
@@ -77,6 +94,7 @@ class SignalPage:
                 "others": signals.others(connection, signal),
                 "rules": self._rules,
                 "undated": self._undated,
+                "holding": kinds.holding(connection, pair_of(signal.row)),
                 "labels": self._labels.of(signal.row.product),
                 "shown": shown,
                 **of_signal(connection, number, self._signed),
@@ -114,24 +132,51 @@ class SignalPage:
         """The page of a signal of reports, and how many cases it shows."""
         row, score = signal.row, signal.score
         first = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-        pair = (row.dataset, row.product, row.event)
-        listing = cases.page(connection, pair, first) if shown else None
+        listing = cases.page(connection, pair_of(row), first) if shown else None
         prior = None
         if score and score["fit"] is not None:
             prior = fits_at(connection, score["fit"]).prior_of(row.dataset)
         counts = score and [score[name] for name in ("n", "n_product", "n_event", "n_total")]
+        dated = milestones(row.product, *picture.span(signal.points))
+        found = evidence.confirmed(connection, row)
+        chart, marked = evidence.over_time(found, row.product) if found else (None, ())
         more = {
+            "dated": dated,
+            "evidence_chart": chart,
+            "evidence_dates": marked,
+            "fragile": score and self._fragile.each(score, prior),
             "strata": signals.strata(connection, signal),
             "cells": counts and Cells.of(*counts),
             "statistics": explained(score, prior) if score else [],
-            "plot": picture.large(signal.points, f"IC of {row.product} with {row.event}"),
+            "plot": picture.large(
+                signal.points, f"IC of {row.product} with {row.event}", days(dated)
+            ),
             "points": picture.binned(signal.points)[::-1],
             "base": base(row.product),
-            "confirmed": evidence.confirmed(connection, row),
+            "confirmed": found,
             "listing": listing,
             "before": before,
         }
         return "signal.html", len(listing.cases) if listing else 0, more
+
+    def depth(self, request: Request) -> Response:
+        """What explains a signal of reports: a page, or the part that a page asks for."""
+        number = request.path_params["number"]
+        with self._store.read() as connection:
+            signal = signals.one(connection, number)
+            if signal is None or signal.row.dataset == "cohort":
+                raise HTTPException(404, "There is no such signal of reports.")
+            row = signal.row
+            found = depth(connection, self._standing, pair_of(row), self._vocabulary)
+            context = {
+                "signal": signal,
+                "row": row,
+                "depth": found,
+                "moment": read_moment(connection),
+                "counted": of_product(read(connection, row.event), row.product),
+            }
+        part = "hx-request" in request.headers
+        return respond(request, "signal_depth.html" if part else "depth.html", **context)
 
     def cases_csv(self, request: Request) -> Response:
         """The line listing of one signal, whole."""

@@ -58,10 +58,13 @@ def chart(
     span: tuple[float, float],
     doses: Sequence[float] = (),
     marks: Sequence[float] = (),
+    *,
+    dated: Sequence[float] = (),
 ) -> Chart | None:
     """A picture over the days of `span`; None where nothing was measured.
 
-    Doses are short strokes at the foot, findings strokes over the whole height.
+    Doses are short strokes at the foot, findings (`marks`) and dates of labels, alerts and
+    publicity (`dated`) strokes over the whole height.
     """
     shown = [line for line in lines if line.points]
     if not shown:
@@ -89,6 +92,9 @@ def chart(
             " ".join(f"M{x(day)} 0V{foot}" for day in _thinned(marks))
         ),
     ]
+    if dated:
+        at = " ".join(f"M{x(day)} 0V{foot}" for day in dated)
+        parts.append(Markup('<path class="dated" d="{0}"/>').format(at))
     for i, line in enumerate(drawn):
         places = [f"{x(day)} {y(value)}" for day, value in line.points]
         parts.append(

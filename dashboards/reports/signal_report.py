@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from dashboards.analysis import series
 from dashboards.analysis.figures import Line
 from dashboards.analysis.fold import Body, Case, Fold, fold, received
-from dashboards.analysis.population import Population
+from dashboards.analysis.population import Population, Traits
 from dashboards.analysis.survey import OTHERS, PAIR, PRODUCT, Survey
 from dashboards.reports import cohort, methods, pairs, sequential, trail
 from dashboards.reports.content import sealed
@@ -42,9 +42,10 @@ def signal_report(
     found = fold(connection, as_of.position, setting.configuration.watchlist.watches)
     own = {case.change.case_id for case in found.of_pair(dataset, product, event)}
     names, terms = setting.configuration.vocabulary, setting.terms(event)
-    survey, listed = Survey(product), list[tuple[Case, Body]]()
+    survey, listed, traits = Survey(product), list[tuple[Case, Body]](), list[Traits]()
     for case in found.cases:
         body = case.body()
+        traits.append(Traits.of(case.change, body))
         survey.add(case, body, _column(found, case, own, (dataset, product)))
         if case.change.case_id in own:
             listed.append((case, body))
@@ -53,7 +54,7 @@ def signal_report(
     fits = pairs.fits_by(connection, as_of)
     order = sorted(pairs.DATASETS, key=lambda name: name != dataset)
     compared = tuple(pairs.pair(found, (name, product, event), fits) for name in order)
-    population = Population(found, dataset, survey, names)
+    population = Population(found.book, traits, dataset, names)
     evidence = sequential.sequences(connection, as_of, found, of)
     quality = _quality(connection, found, listed, lines, (dataset, product, event))
     moved = trail.moves(connection, number, as_of.trail)

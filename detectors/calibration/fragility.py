@@ -12,16 +12,17 @@ from detectors.disproportionality.table import PairTable
 BLOCK = 32
 
 
-def fragility(table: PairTable, flag: Flag) -> Floats:
+def fragility(table: PairTable, flag: Flag, most: float = np.inf) -> Floats:
     """Fewest reports of each pair whose removal clears the rule.
 
         smallest k with not flag(n - k, n_product - k, n_event - k, n_total - k)
 
-    0 where the rule does not hold, NaN where it holds even without any report of the pair. Every
-    k from 1 on is tried, since a rule need not fall steadily. The other rows stay as they are, so
-    `flag` must judge a row by its own counts (an EBGM with a given prior does). Source: the
-    fragility index, Walsh et al., J Clin Epidemiol 2014;67:622-8, here with reports taken out
-    instead of outcomes turned, as a report may prove a duplicate or be nullified.
+    0 where the rule does not hold, NaN where it holds even without any report of the pair, inf
+    where more than `most` would have to go. Every k from 1 on is tried, since a rule need not fall
+    steadily. The other rows stay as they are, so `flag` must judge a row by its own counts (an EBGM
+    with a given prior does). Source: the fragility index, Walsh et al., J Clin Epidemiol
+    2014;67:622-8, here with reports taken out instead of outcomes turned, as a report may prove a
+    duplicate or be nullified.
     Verified by removing reports one at a time: `tests/detectors/calibration/test_fragility.py`.
 
     >>> table = PairTable.of(
@@ -45,6 +46,10 @@ def fragility(table: PairTable, flag: Flag) -> Floats:
         fewest[cleared] = taken[clears][place]
         first += BLOCK
         left = left[np.isnan(fewest[left]) & (table.n[left] >= first)]
+        if first > most:
+            fewest[left] = np.inf
+            break
+    fewest[fewest > most] = np.inf
     return fewest
 
 

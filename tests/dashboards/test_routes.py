@@ -66,6 +66,7 @@ EXPECTED = {
     "/self-test": _SIGNED_IN,
     "/signals": _SIGNED_IN,
     "/signals/{number:int}": _SIGNED_IN,
+    "/signals/{number:int}/depth": _SIGNED_IN,
     "/signals/{number:int}/events": _SIGNED_IN,
     "/signals/{number:int}/workflow": _OFFICER,
     "/signals/{number:int}/workflow/now": _SIGNED_IN,

@@ -1,0 +1,160 @@
+"""The cases as they stand: kept as columns, and taken on by what has changed since."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from dashboards.analysis.fold import FEW, Case, versions_of
+from dashboards.analysis.population import Population, Traits, given
+from detectors.casebook import Casebook, CaseContent
+from detectors.coding import content
+from schemas.envelope import Change, decode_change
+from schemas.vocabulary import Vocabulary, Watchlist
+from streams.store import tables
+
+KEPT = 30.0  # seconds for which columns are shown although cases have changed
+
+_Pair = tuple[str, str, str]
+
+
+class Standing:
+    """Every case as of a position not long ago; several threads may ask.
+
+    Each answer says its position: what is made of the fold up to there is the same.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, watchlist: Watchlist) -> None:
+        self._vocabulary, self._watches = vocabulary, watchlist.watches
+        self._lock = threading.Lock()
+        self._book = Casebook()
+        self._traits: dict[int, Traits] = {}
+        self._changed: dict[int, tuple[int, int]] = {}  # revision, and the position of it
+        self._populations: dict[str, Population] = {}
+        self._position, self._read_at = -1, 0.0
+        self._same: dict[Any, Any] = {}
+
+    def population(self, connection: Connection, dataset: str) -> tuple[int, Population]:
+        """A position, and the cases of a dataset as of it."""
+        with self._lock:
+            now = time.monotonic()
+            newest = _newest(connection)
+            if newest > self._position and (
+                now > self._read_at + KEPT or dataset not in self._populations
+            ):
+                self._read(connection, newest)
+                self._populations.clear()
+                self._read_at = time.monotonic()
+            if dataset not in self._populations:
+                traits = list(self._traits.values())
+                self._populations[dataset] = Population(
+                    self._book, traits, dataset, self._vocabulary
+                )
+            return self._position, self._populations[dataset]
+
+    def cases(self, connection: Connection, pair: _Pair) -> tuple[int, list[Case]]:
+        """A position, and the cases that count for a pair as of it, in the order of numbers."""
+        self.population(connection, pair[0])
+        with self._lock:
+            numbers = self._book.cases_of(*pair)
+            changed = {number: self._changed[number] for number in numbers}
+            position = self._position
+        found = []
+        for start in range(0, len(numbers), FEW):
+            part = {number: changed[number] for number in numbers[start : start + FEW]}
+            revisions = {number: revision for number, (revision, _) in part.items()}
+            changes = _changes_of(connection, part)
+            found += [
+                Case(sender, report_id, changes[number], versions)
+                for number, sender, report_id, versions in versions_of(
+                    connection, revisions, position
+                )
+            ]
+        return position, sorted(found, key=lambda case: case.change.case_id)
+
+    def _read(self, connection: Connection, newest: int) -> None:
+        """Take the changes up to a position."""
+        touched: dict[int, int] = {}
+        products: dict[int, tuple[tuple[str, str, str], ...]] = {}
+
+        def counted() -> Iterator[tuple[int, int, CaseContent | None]]:
+            for position, change in _changes(connection, self._position, newest):
+                number = change.case_id
+                if self._changed.get(number, (0, 0))[0] >= change.revision:
+                    continue
+                self._changed[number] = (change.revision, position)
+                touched[number] = change.revision
+                products[number] = self._shared(given(change))
+                self._traits.setdefault(number, _NOTHING)
+                yield number, change.revision, content(change, strata_of=self._watches)
+
+        if len(self._book):
+            for one in counted():
+                self._book.apply(*one)
+        else:
+            self._book = Casebook.of(counted())
+        for number, _, _, versions in versions_of(connection, touched, newest):
+            patient = _body.decode(versions[-1].body).patient or _Patient()
+            age, sex = patient.age_years, patient.sex
+            self._traits[number] = Traits(
+                float("nan") if age is None else age,
+                sex if sex in ("female", "male") else None,
+                products[number],
+            )
+        self._position = newest
+
+    def _shared(self, value: Any) -> Any:
+        """One object for all that are equal: there are few different ones, and many cases."""
+        return self._same.setdefault(value, value)
+
+
+_NOTHING = Traits(float("nan"), None, ())
+
+
+class _Patient(msgspec.Struct):
+    age_years: float | None = None
+    sex: str | None = None
+
+
+class _Body(msgspec.Struct):
+    patient: _Patient | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+def _newest(connection: Connection) -> int:
+    found = connection.scalar(select(func.max(tables.changes.c.position)))
+    return -1 if found is None else int(found)
+
+
+def _changes(connection: Connection, after: int, up_to: int) -> Iterable[tuple[int, Change]]:
+    table = tables.changes
+    query = (
+        select(table.c.position, table.c.body)
+        .where(table.c.kind == "case", table.c.position > after, table.c.position <= up_to)
+        .order_by(table.c.position, table.c.place)
+    )
+    for position, body in connection.execute(query.execution_options(yield_per=5_000)):
+        yield position, decode_change(body)
+
+
+def _changes_of(connection: Connection, changed: dict[int, tuple[int, int]]) -> dict[int, Change]:
+    """The change of each case that has a revision at a position."""
+    table = tables.changes
+    positions = {position for _, position in changed.values()}
+    rows = connection.execute(
+        select(table.c.case_id, table.c.revision, table.c.body).where(
+            table.c.position.in_(positions), table.c.kind == "case"
+        )
+    )
+    return {
+        row.case_id: decode_change(row.body)
+        for row in rows
+        if row.case_id in changed and changed[row.case_id][0] == row.revision
+    }

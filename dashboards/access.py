@@ -60,6 +60,8 @@ TABLE: dict[str, Who] = {
     "/": PEOPLE,
     "/inbox/events": PEOPLE,
     "/events": PEOPLE,
+    "/silence": PEOPLE,
+    "/silence.csv": PEOPLE,
     "/cohort": PEOPLE,
     "/cohort/{event:path}": PEOPLE,
     "/courses": PATIENT_ROWS,

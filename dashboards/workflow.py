@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
+from dashboards.form import Form
+from dashboards.liver import assessed
 from dashboards.sessions import Viewer
 from schemas.errors import InputError
 from streams.store import signatures, tables, trail
@@ -80,38 +82,10 @@ class Workflow:
     owner: str | None = None
     due: str | None = None
     causality: str | None = None
+    rucam: str | None = None
     reason: str | None = None
     proposed: str | None = None
     proposed_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What somebody asks for: a move (`to`; empty: none), and what goes with the signal.
-
-    `revision` is that of the page they looked at.
-    """
-
-    revision: int = 0
-    to: str = ""
-    note: str = ""
-    reason: str = ""
-    priority: str = ""
-    owner: str = ""
-    due: str = ""
-    causality: str = ""
-
-    @classmethod
-    def of(cls, fields: Mapping[str, str]) -> Form:
-        """From the fields of a form.
-
-        >>> Form.of({"revision": "2", "to": "validated", "note": " seen "}).note
-        'seen'
-        """
-        given = {name: fields.get(name, "").strip() for name in cls.__slots__ if name != "revision"}
-        number = fields.get("revision", "")
-        known = number.isascii() and number.isdigit() and len(number) < 10
-        return cls(int(number) if known else -1, **given)
 
 
 class MovedOn(InputError):
@@ -122,7 +96,8 @@ def decide(now: Workflow, form: Form, who: str, four_eyes: frozenset[str]) -> tu
     """What a form does ("moved", "proposed", "declined" or "noted"), and the state after it.
 
     Raises `InputError`: "not_permitted", "note_missing", "note_too_long", "reason_missing",
-    "priority_missing", "second_person", "bad_due", "bad_causality", "ended", "nothing".
+    "priority_missing", "second_person", "bad_due", "bad_causality", "bad_rucam", "ended",
+    "nothing".
 
     >>> decide(Workflow(), Form(to="under_validation", note="seen"), "Ann", frozenset())
     ... # doctest: +ELLIPSIS
@@ -173,7 +148,11 @@ def _noted(now: Workflow, form: Form) -> tuple[str, Workflow]:
     if form.causality and form.causality not in CAUSALITY:
         raise InputError("bad_causality", "that is no category of the WHO-UMC system")
     after = replace(
-        now, owner=form.owner or None, due=form.due or None, causality=form.causality or None
+        now,
+        owner=form.owner or None,
+        due=form.due or None,
+        causality=form.causality or None,
+        rucam=assessed(dict(form.rucam)) or now.rucam,
     )
     if now.state in ENDED and after != now:
         raise InputError("ended", "a signal that has ended takes notes, and no other change")

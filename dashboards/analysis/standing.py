@@ -14,6 +14,7 @@ from dashboards.analysis.fold import FEW, Case, versions_of
 from dashboards.analysis.population import Population, Traits, given
 from detectors.casebook import Casebook, CaseContent
 from detectors.coding import content
+from detectors.disproportionality.table import PairTable
 from schemas.envelope import Change, decode_change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
@@ -56,6 +57,26 @@ class Standing:
                     self._book, traits, dataset, self._vocabulary
                 )
             return self._position, self._populations[dataset]
+
+    def watched(
+        self, connection: Connection, dataset: str, pairs: Iterable[tuple[str, str]]
+    ) -> tuple[int, PairTable, list[int]]:
+        """A position, counts of pairs of products and events as of it, and for each the days.
+
+        Those from the first case of the product to the newest case of the dataset, 0 without one.
+        """
+        self.population(connection, dataset)
+        with self._lock:
+            table = self._book.table_of(dataset, pairs)
+            held = self._book.contents()
+            held = held.within(self._book.codes(dataset, "", "")[0])
+            last = int(held.products.day.max(initial=0))
+            days = {}
+            for product in set(table.product.tolist()):
+                code = self._book.codes(dataset, product, "")[1]
+                of_product = held.products.day[held.products.code == code]
+                days[product] = last - int(of_product.min()) + 1 if of_product.size else 0
+            return self._position, table, [days[name] for name in table.product.tolist()]
 
     def cases(self, connection: Connection, pair: _Pair) -> tuple[int, list[Case]]:
         """A position, and the cases that count for a pair as of it, in the order of numbers."""

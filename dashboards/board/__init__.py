@@ -43,10 +43,12 @@ from dashboards.board.returning import Returning
 from dashboards.board.self_test import SelfTestPage
 from dashboards.board.signal_page import SignalPage
 from dashboards.board.signals import Filters
+from dashboards.board.silence import SilencePage
+from dashboards.board.silent import Watched
 from dashboards.lag import Lag
 from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
-from detectors import case_review
+from detectors import case_review, families
 from detectors.disproportionality import METHODS
 from detectors.followup import looks
 from detectors.rules import Rule, read
@@ -86,6 +88,7 @@ def routes(
         *board.decisions.routes(),
         Route("/events", board.events),
         *board.signal_page.routes(),
+        *board.silence.routes(),
         Route("/cohort", board.cohort),
         Route("/cohort/{event:path}", board.cohort_event),
         Route("/courses", board.courses),
@@ -123,6 +126,14 @@ class _Board:
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
         undated = {rule.name for rule in screening if rule.columns & fitted}
+        standing = Standing(self._vocabulary, watchlist)
+        self.silence = SilencePage(
+            store,
+            self._lag,
+            standing=standing,
+            rules=[rule for rule in screening if rule.name not in undated],
+            watched=Watched(tuple(sorted(self._watched)), families.read().events),
+        )
         self.signal_page = SignalPage(
             store,
             self._lag,
@@ -130,12 +141,19 @@ class _Board:
             undated=undated,
             labels=labels,
             vocabulary=self._vocabulary,
-            standing=Standing(self._vocabulary, watchlist),
+            standing=standing,
             fragile=self._fragile,
             signed=settings.signed,
         )
         self._news = News(self._look, self._render)
-        self.decisions = Decisions(store, settings, self._news, returning, self.signal_page.page)
+        self.decisions = Decisions(
+            store,
+            settings,
+            self._news,
+            returning=returning,
+            page=self.signal_page.page,
+            vocabulary=self._vocabulary,
+        )
         ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
         self.inbox = Inbox(
             store, ranking, self._news, self._lag, rules=self._rules, fragile=self._fragile

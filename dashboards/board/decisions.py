@@ -23,8 +23,11 @@ from dashboards.board.moment import read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, respond
 from dashboards.board.returning import Returning
-from dashboards.workflow import CAUSALITY, MOVES, REASONS, Form, MovedOn
+from dashboards.form import Form
+from dashboards.liver import context, of_liver
+from dashboards.workflow import CAUSALITY, MOVES, REASONS, MovedOn
 from schemas.errors import InputError
+from schemas.vocabulary import Vocabulary
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.signatures import MEANINGS
@@ -57,9 +60,17 @@ class Decisions:
     """The routes of the workflow. `page` answers with the page of a signal."""
 
     def __init__(
-        self, store: Store, settings: Settings, news: News, returning: Returning, page: PageOf
+        self,
+        store: Store,
+        settings: Settings,
+        news: News,
+        *,
+        returning: Returning,
+        page: PageOf,
+        vocabulary: Vocabulary,
     ) -> None:
         self._store, self._news, self._returning, self._page = store, news, returning, page
+        self._vocabulary = vocabulary
         self._four_eyes, self._signed = settings.four_eyes, settings.signed
 
     def routes(self) -> list[Route]:
@@ -85,6 +96,7 @@ class Decisions:
         assert who is not None  # the check of who is asking was passed
         part = "hx-request" in request.headers
         try:
+            self._check_rucam(number, form)
             with self._store.read() as connection:
                 now, _ = workflow.read(connection, number)
             if workflow.asks_signature(now, form, self._signed):
@@ -114,16 +126,26 @@ class Decisions:
             return RedirectResponse(f"/signals/{number}#workflow", 303)
         return self._part(request, number, 200, {"done": True})
 
+    def _check_rucam(self, number: int, form: Form) -> None:
+        if not dict(form.rucam).get("pattern"):
+            return
+        with self._store.read() as connection:
+            found = connection.execute(select(NOW.c.event).where(NOW.c.id == number)).first()
+        if found is not None and not of_liver(self._vocabulary, found.event):
+            raise InputError("bad_rucam", "RUCAM is for events of the liver")
+
     def _part(self, request: Request, number: int, status: int, said: dict[str, Any]) -> Response:
         with self._store.read() as connection:
-            context = of_signal(connection, number, self._signed)
-        return respond(request, "workflow.html", status, **context, **said)
+            shown = of_signal(connection, number, self._vocabulary, self._signed)
+        return respond(request, "workflow.html", status, **shown, **said)
 
     def now(self, request: Request) -> Response:
         """The part of a signal's page in which people decide."""
         with self._store.read() as connection:
-            context = of_signal(connection, request.path_params["number"], self._signed)
-        return respond(request, "workflow.html", **context)
+            shown = of_signal(
+                connection, request.path_params["number"], self._vocabulary, self._signed
+            )
+        return respond(request, "workflow.html", **shown)
 
     async def events(self, request: Request) -> Response:
         """What others do with a signal, for as long as its page is open."""
@@ -139,14 +161,14 @@ class Decisions:
         with self._store.read() as connection:
             moment = read_moment(connection)
             try:
-                context = of_signal(connection, view.number)
+                shown = of_signal(connection, view.number, self._vocabulary, self._signed)
             except HTTPException:
                 return Rendered(str(moment), ())
         pages = environment()
         names = {"workflow": "live/workflow.html", "state": "live/state.html"}
         return Rendered(
             str(moment),
-            tuple((name, pages.get_template(path).render(context)) for name, path in names.items()),
+            tuple((name, pages.get_template(path).render(shown)) for name, path in names.items()),
         )
 
     def decisions(self, request: Request) -> Response:
@@ -166,7 +188,10 @@ class Decisions:
 
 
 def of_signal(
-    connection: Connection, number: int, signed: frozenset[str] = frozenset()
+    connection: Connection,
+    number: int,
+    vocabulary: Vocabulary,
+    signed: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """What the part of a signal's page shows; 404 where there is no such signal.
 
@@ -186,6 +211,7 @@ def of_signal(
         "to_sign": [move for move in MOVES[found.state] if move.to in signed],
         "MEANINGS": MEANINGS,
         "officers": workflow.officers(connection),
+        **context(found.rucam, found.event, vocabulary),
         "REASONS": REASONS,
         "CAUSALITY": CAUSALITY,
         "PRIORITIES": PRIORITIES,

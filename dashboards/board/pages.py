@@ -61,7 +61,9 @@ def environment() -> jinja2.Environment:
         "count": count,
         "decimal": decimal,
         "when": when,
+        "signed": signed,
         "span": span,
+        "period": period,
         "event": event,
         "words": words,
         "rule": rule,
@@ -134,6 +136,15 @@ def when(at: float | None, to: str = "seconds") -> Markup:
     )
 
 
+def signed(points: int) -> str:
+    """Points with their sign.
+
+    >>> signed(2), signed(0), signed(-3)
+    ('+2', '0', '−3')
+    """
+    return f"{points:+d}".replace("-", "−") if points else "0"
+
+
 def span(seconds: float | None) -> str:
     """A duration in the largest unit that leaves two or more.
 
@@ -147,6 +158,17 @@ def span(seconds: float | None) -> str:
         if seconds >= limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 2 else f"{seconds:.2f} s"
+
+
+def period(days: float) -> str:
+    """A number of days, long ones in years.
+
+    >>> period(0.4), period(12.4), period(400), period(900)
+    ('0.4 days', '12 days', '400 days', '2.5 years')
+    """
+    if days >= 2 * YEAR:
+        return f"{figure(days / YEAR)} years"
+    return f"{days:.1f} days" if days < 2 else f"{days:,.0f} days"
 
 
 def event(name: str) -> str:

@@ -148,7 +148,7 @@ class Returning:
             now, revision = read(connection, number)
             if now.state not in ENDED:
                 return  # another process was quicker
-            after = replace(now, state="new", due=None, reason=None, causality=None)
+            after = replace(now, state="new", due=None, reason=None, causality=None, rucam=None)
             said = {"rules": list(news.rules), "n_before": news.n_before, "n": news.n}
             done = Act(SYSTEM, "returned", str(news), now, after, news=said)
             write(connection, number, revision, done)

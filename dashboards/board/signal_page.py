@@ -97,7 +97,7 @@ class SignalPage:
                 "holding": kinds.holding(connection, pair_of(signal.row)),
                 "labels": self._labels.of(signal.row.product),
                 "shown": shown,
-                **of_signal(connection, number, self._signed),
+                **of_signal(connection, number, self._vocabulary, self._signed),
             }
             context["events"] = f"/signals/{number}/events?since={context['moment']}"
             page = self._of_cohort if signal.row.dataset == "cohort" else self._of_reports

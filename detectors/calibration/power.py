@@ -9,9 +9,12 @@ from scipy.special import betaincinv, gammaincinv
 from detectors.calibration.permutation import Flag
 from detectors.disproportionality.method import Floats, floats, ratio
 from detectors.disproportionality.table import PairTable
+from detectors.sequential.power import crossings, performance
 
 # counts tried for every pair at once
 BLOCK = 64
+# times the exposure so far, up to which a rule is followed, and how closely
+LONGEST, PRECISION = 1e4, 1e-3
 
 
 def detectable(
@@ -97,3 +100,61 @@ def detectable_now(table: PairTable, flag: Flag, power: float = 0.8) -> Floats:
     share = np.where(known, betaincinv(count, rest, power), np.nan)
     without = floats(table.n_total - table.n_product)
     return ratio(share * without, floats(table.n_event - table.n))
+
+
+def first_flagged(
+    table: PairTable, flag: Flag, times: float = 2.0, counts: int = 80
+) -> list[tuple[float, float]]:
+    """When a rule first flags each pair, if its reports are `times` as many: mean, and the chance.
+
+    Time is in the exposure so far: at 1 the margins are those of the table. For each count k the
+    latest time at which the rule flags k reports, all other counts having grown alike, is where
+    k reports begin to be too few; the pair's reports are a Poisson process of mean `times` q t, q
+    those to expect now, and the law of its first crossing is that of `sequential.power`. The mean
+    is of those runs that are flagged by the time of `counts` reports, the chance is their share.
+    NaN and 0 where no count is ever flagged. The rule looks all the time, and flags nothing that it
+    would not flag once another product has a report of the event. Margins are rounded to
+    whole reports. Verified by simulation: `tests/detectors/calibration/test_power.py`.
+
+    >>> table = PairTable.of(["A"], ["x"], n=[0], n_product=[500], n_event=[40], n_total=[20_500])
+    >>> ((mean, chance),) = first_flagged(table, lambda rows: rows.n >= 4)
+    >>> round(mean, 3), round(chance, 3)  # the fourth report, of 2 a time
+    (2.0, 1.0)
+    """
+    others, elsewhere = table.n_total - table.n_product, table.n_event - table.n
+    rows = np.repeat(np.arange(len(table)), counts)
+
+    def reached(n: Floats, time: Floats) -> npt.NDArray[np.bool_]:
+        count = n.astype(np.int64)
+        product, rest, event = (
+            np.rint(time * margin[rows]).astype(np.int64)
+            for margin in (table.n_product, others, elsewhere)
+        )
+        product = np.maximum(product, count)
+        return flag(
+            PairTable(
+                table.product[rows],
+                table.event[rows],
+                count,
+                product,
+                event + count,
+                product + np.maximum(rest, event),
+            )
+        )
+
+    if not len(table):
+        return []
+    n = np.tile(np.arange(1.0, counts + 1), len(table))
+    shortest = 1 / np.maximum(floats(elsewhere), 1)
+    latest = crossings(reached, n, shortest[rows], LONGEST, PRECISION).reshape(len(table), counts)
+    expected = ratio(floats(table.n_product * elsewhere), floats(others))
+    out = []
+    for mean, last in zip(expected.tolist(), np.maximum.accumulate(latest, axis=1), strict=True):
+        ever = last > 0
+        if not ever.any() or not mean > 0:
+            out.append((float("nan"), 0.0))
+            continue
+        fewest = np.arange(1, counts + 1)[ever]
+        found = performance(times, last[ever] * mean, fewest)
+        out.append((found.to_signal / mean, found.power))
+    return out

@@ -18,6 +18,8 @@ from detectors.scope import YEAR, Cells
 from detectors.sequential import eprocess_background, two_sample_rates
 from detectors.sequential.mixture import log_mean_exp, nodes
 
+ALPHA = 0.05  # of the cohort's family
+
 # what is raised by them, by the names that signals carry
 RULES = (
     Rule(

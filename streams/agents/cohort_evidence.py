@@ -23,7 +23,7 @@ from streams.agents.signals import CONFIRMED, Signals
 from streams.store import tables
 from streams.store.writing import insert_tuples
 
-ALPHA = 0.05
+ALPHA = looks.ALPHA
 BACKGROUND = "background"
 COLUMNS = (
     "test",

@@ -64,6 +64,7 @@ workflow = Table(
     Column("owner", String, nullable=True),
     Column("due", String, nullable=True, comment="ISO date"),
     Column("causality", String, nullable=True, comment="category of WHO-UMC"),
+    Column("rucam", Text, nullable=True, comment="JSON: dashboards.liver, of one case"),
     Column("reason", String, nullable=True, comment="why refuted or closed"),
     Column("proposed", String, nullable=True, comment="state that waits for a second person"),
     Column("proposed_by", String, nullable=True),

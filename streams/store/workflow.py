@@ -28,7 +28,17 @@ PRIORITIES: Final = ("high", "normal")
 
 def _now() -> FromClause:
     signals, workflow = tables.signals, tables.workflow
-    own = ("revision", "owner", "due", "causality", "reason", "proposed", "proposed_by", "since")
+    own = (
+        "revision",
+        "owner",
+        "due",
+        "causality",
+        "rucam",
+        "reason",
+        "proposed",
+        "proposed_by",
+        "since",
+    )
     return (
         select(
             *(column for column in signals.c if column.name != "priority"),

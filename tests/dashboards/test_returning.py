@@ -13,9 +13,10 @@ from sqlalchemy import insert, select
 
 from dashboards import people
 from dashboards.board.returning import Returning
+from dashboards.form import Form
 from dashboards.seriousness import Count, Seriousness
 from dashboards.sessions import Viewer
-from dashboards.workflow import Form, act
+from dashboards.workflow import act
 from schemas.envelope import Change, CodedEvent, CodedProduct, encode
 from schemas.vocabulary import Vocabulary
 from streams.store import tables, trail

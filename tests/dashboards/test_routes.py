@@ -60,6 +60,8 @@ EXPECTED = {
     "/": _SIGNED_IN,
     "/events": _SIGNED_IN,
     "/inbox/events": _SIGNED_IN,
+    "/silence": _SIGNED_IN,
+    "/silence.csv": _SIGNED_IN,
     "/cohort": _SIGNED_IN,
     "/cohort/{event:path}": _SIGNED_IN,
     "/health": _SIGNED_IN,

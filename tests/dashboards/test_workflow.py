@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dashboards import people
+from dashboards.form import Form
 from dashboards.reports import trail as reports
 from dashboards.sessions import Viewer
 from dashboards.workflow import (
@@ -23,7 +24,6 @@ from dashboards.workflow import (
     LONGEST_NOTE,
     MOVES,
     REASONS,
-    Form,
     MovedOn,
     Workflow,
     act,
@@ -54,7 +54,7 @@ def form(to: str = "", revision: int = 0, **fields: str) -> Form:
     """A form that has all that its move needs."""
     reason = next(iter(REASONS[to])) if to in REASONS else ""
     priority = "high" if to == "prioritised" else ""
-    given = {"note": "why", "reason": reason, "priority": priority} | fields
+    given: dict[str, Any] = {"note": "why", "reason": reason, "priority": priority} | fields
     return Form(revision, to, **given)
 
 

@@ -525,6 +525,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(), nullable=True),
         sa.Column("due", sa.String(), nullable=True),
         sa.Column("causality", sa.String(), nullable=True),
+        sa.Column("rucam", sa.Text(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("proposed", sa.String(), nullable=True),
         sa.Column("proposed_by", sa.String(), nullable=True),

@@ -111,13 +111,8 @@ class _Board:
         self._vocabulary = Vocabulary.load(settings.vocabulary)
         screening = read(text)
         self._rules: dict[str, Rule | case_review.Rule] = {r.name: r for r in screening}
-        named = (
-            *case_review.RULES,
-            case_review.URGENT,
-            evidence.RULE,
-            *looks.RULES,
-            *looks.MAXSPRT,
-        )
+        named = [*case_review.RULES, case_review.URGENT, evidence.RULE]
+        named += [*looks.RULES, *looks.MAXSPRT]
         self._rules |= {rule.name: rule for rule in named}
         watchlist = Watchlist.load(settings.watchlist, self._vocabulary)
         self._watched = watchlist.products

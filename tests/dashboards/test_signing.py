@@ -17,11 +17,12 @@ import pytest
 from sqlalchemy import select
 
 from dashboards import people
+from dashboards.form import Form
 from dashboards.reports import trail as reports
 from dashboards.sessions import Viewer
 from dashboards.signing import confirm
 from dashboards.web import create_web
-from dashboards.workflow import DECLINE, Form, Workflow, act, asks_signature
+from dashboards.workflow import DECLINE, Workflow, act, asks_signature
 from schemas.errors import InputError
 from streams.agents.trail_verification import check_acts, check_signatures
 from streams.settings import Settings

@@ -34,7 +34,7 @@ from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits, TokenBuckets
 from streams.log import open_log
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
 from streams.settings import Settings
 from streams.signing import ENVIRONMENT, load_signer
 from streams.store import heads
@@ -57,7 +57,7 @@ def create_web(
     and `load_sealer` raise.
     """
     sealer = load_sealer(settings.data)
-    store = open_store(settings.store)
+    store = open_store(settings.store, sealer=sealer)
     log = open_log(settings.broker)
     log.ensure_topics(settings.topics())
     registry = CollectorRegistry()

@@ -20,8 +20,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
     `sealed` is the record's raw bytes under a key of its own (`wrapped_key`, itself under the
     master key); `sealed_hash` is SHA-256 over `sealed`. Either `body` (canonical JSON without
-    narrative) or `faults` is given. `index` is its place in the request; `replay_of` the id of a
-    quarantined record that goes through again, and is then not received a second time. A
+    narrative, enclosed under a key of its own, see `streams.sealing`) or `faults` is given. `index`
+    is its place in the request; `replay_of` the id of a quarantined record that goes through again,
+    and is then not received a second time. A
     `canary` is no record of anybody: it goes all the way to be timed, is never received or counted.
     """
 

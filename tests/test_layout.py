@@ -18,7 +18,12 @@ PACKAGES = ("schemas", "detectors", "streams", "dashboards")
 COMPOSITION = "streams/cli/"
 # what the web process is put together from, beside the store's read side
 _WEB = {
-    "dashboards/web.py": ("streams.gateway", "streams.sealing", "streams.signing"),
+    "dashboards/web.py": (
+        "streams.gateway",
+        "streams.master_key",
+        "streams.sealing",
+        "streams.signing",
+    ),
     "dashboards/demo.py": ("streams.simulate.truth",),
 }
 # of the log only its ends, for what is in flight; of the agents what a deployment counts by

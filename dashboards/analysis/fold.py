@@ -19,6 +19,7 @@ from detectors.coding import content
 from schemas.envelope import Change, decode_change
 from streams.store import tables
 from streams.store.changes import newest_changes
+from streams.store.enclosed import ERASED, disclosed
 
 Body = dict[str, Any]
 
@@ -53,9 +54,16 @@ class Case:
     versions: tuple[Version, ...]
 
     def body(self) -> Body:
-        """The newest version as sent, without narrative."""
+        """The newest version as sent, without narrative; empty where it was erased."""
+        if self.erased:
+            return {}
         found: Body = msgspec.json.decode(self.versions[-1].body)
         return found
+
+    @property
+    def erased(self) -> bool:
+        """Whether what was read of it was erased since: what it counts as stays."""
+        return self.versions[-1].body == ERASED
 
     @property
     def conflict(self) -> bool:
@@ -147,10 +155,10 @@ def versions_of(
         if len(own) > revisions[number]:
             later[number] = (*named, own)
         else:
-            yield number, *named, _ordered(own)
+            yield number, *named, _ordered(connection, own)
     for number, taken in _taken(connection, later, position).items():
         sender, report_id, own = later[number]
-        yield number, sender, report_id, _ordered(_by_then(own, taken))
+        yield number, sender, report_id, _ordered(connection, _by_then(own, taken))
 
 
 def _taken(connection: Connection, numbers: Iterable[int], position: int) -> dict[int, list[float]]:
@@ -192,10 +200,11 @@ def _by_then(versions: Sequence[Version], taken: Sequence[float]) -> list[Versio
     return out
 
 
-def _ordered(versions: Iterable[Version]) -> tuple[Version, ...]:
+def _ordered(connection: Connection, versions: Iterable[Version]) -> tuple[Version, ...]:
     """The newest last; only its body is needed."""
     *older, newest = sorted(versions, key=lambda version: version.order_key)
-    return (*(replace(version, body=b"") for version in older), newest)
+    opened = replace(newest, body=disclosed(connection, newest.body))
+    return (*(replace(version, body=b"") for version in older), opened)
 
 
 def received(connection: Connection, newest_record: int) -> int:

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, LargeBinary, bindparam, func, select
 from detectors.coding import COUNTED, base, content
 from schemas.envelope import Change, CodedProduct, decode_change
 from streams.store import tables
+from streams.store.enclosed import ERASED, disclosed
 
 PAGE = 50
+GONE = "erased"  # stands in the listing for what a patient had erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def cases(
             and any(name == product for name, _ in counted.products)
             and any(name == event for name, _ in counted.events)
         ):
-            yield _case(row, change, whole)
+            yield _case(row, disclosed(connection, row.body), change, whole)
 
 
 def as_csv(listed: Iterable[Case]) -> str:
@@ -125,8 +127,10 @@ def _bytes(name: str) -> Any:
     return bindparam(None, name.encode(), type_=LargeBinary)
 
 
-def _case(row: Any, change: Change, whole: str) -> Case:
-    body = msgspec.json.decode(row.body)
+def _case(row: Any, read: bytes, change: Change, whole: str) -> Case:
+    body: dict[str, Any] = {"received_at": GONE}
+    if read != ERASED:
+        body = msgspec.json.decode(read)
     patient = body.get("patient") or {}
     coded = next(p for p in change.products if p.name == whole and p.role in COUNTED)
     reactions = body.get("reactions", ())
@@ -138,7 +142,7 @@ def _case(row: Any, change: Change, whole: str) -> Case:
         version="" if row.version is None else str(row.version),
         received=body.get("received_at", ""),
         country=body.get("country") or "",
-        patient=patient.get("pseudonym") or "",
+        patient=patient.get("pseudonym") or (GONE if read == ERASED else ""),
         age_years="" if age is None else f"{age:g}",
         sex=patient.get("sex") or "",
         product=_as_sent(body, change, coded),

@@ -17,6 +17,7 @@ from detectors.scope import GROUP
 from schemas.followup import FOLLOWUP
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
+from streams.store.enclosed import ERASED, disclosed
 
 PAGE = 50
 LEVELS = ("urgent", "finding", "note")
@@ -102,7 +103,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One course: who, its records in order, its findings, urgent ones first."""
+    """One course: who, its records in order, its findings, urgent ones first.
+
+    `erased`: at the patient's request; its records are gone, its findings say what was counted.
+    """
 
     id: int
     registry: str
@@ -110,6 +114,7 @@ class Course:
     course: str
     records: tuple[Observed, ...]
     findings: tuple[Found, ...]
+    erased: bool = False
 
 
 def listed(connection: Connection, filters: Filters, vocabulary: Vocabulary) -> Page:
@@ -189,7 +194,8 @@ def one(connection: Connection, number: int, vocabulary: Vocabulary) -> Course |
         .join(links, links.c.case_id == cases.c.id)
         .where(links.c.course_id == number)
     )
-    placed = (coded(FOLLOWUP.validate_json(body), vocabulary) for body in bodies)
+    read = (disclosed(connection, body) for body in bodies if body != ERASED)
+    placed = (coded(FOLLOWUP.validate_json(body), vocabulary) for body in read)
     records = sorted(placed, key=lambda one: one.order)
     rank = {level: i for i, level in enumerate(LEVELS)}
     found = tables.findings
@@ -202,6 +208,7 @@ def one(connection: Connection, number: int, vocabulary: Vocabulary) -> Course |
         row.course,
         tuple(records),
         tuple(map(found_of, ordered)),
+        erased=row.state == ERASED,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,8 @@ from sqlalchemy import Connection, func, select
 from dashboards.board.cohort import through
 from dashboards.board.courses import Found, found_of
 from dashboards.board.rates import Counted, of_product, read
-from detectors.followup.content import content
-from detectors.followup.course import decode_course
 from streams.store import tables
+from streams.store.course_content import contents
 
 MOST = 50
 
@@ -65,7 +64,7 @@ def review(connection: Connection, product: str, event: str) -> Review:
     urgent = (found.c.level == "urgent") & (found.c.event == event)
     out: list[Reviewed] = []
     for row in _courses(connection, event):
-        days = _days(row, product, event)
+        days = _days(connection, row, product, event)
         if not days:
             continue
         if len(out) == MOST:
@@ -82,10 +81,11 @@ def review(connection: Connection, product: str, event: str) -> Review:
 
 def reviewed_courses(connection: Connection, product: str, event: str) -> int:
     """How many courses have an urgent finding of an event on a day of a product."""
-    return sum(bool(_days(row, product, event)) for row in _courses(connection, event))
+    rows = _courses(connection, event)
+    return sum(bool(_days(connection, row, product, event)) for row in rows)
 
 
-def _courses(connection: Connection, event: str) -> Iterable[Any]:
+def _courses(connection: Connection, event: str) -> Sequence[Any]:
     """The courses with an urgent finding of an event, the newest finding first."""
     courses, found = tables.courses, tables.findings
     return connection.execute(
@@ -94,9 +94,10 @@ def _courses(connection: Connection, event: str) -> Iterable[Any]:
         .where((found.c.level == "urgent") & (found.c.event == event))
         .group_by(*courses.c)
         .order_by(func.max(found.c.day).desc(), courses.c.id)
-    )
+    ).all()
 
 
-def _days(row: Any, product: str, event: str) -> set[int]:
-    held = content(decode_course(row.state), row.registry).urgent
+def _days(connection: Connection, row: Any, product: str, event: str) -> set[int]:
+    ((_, counted),) = contents(connection, [row])
+    held = counted.urgent if counted is not None else ()
     return {one.day for one in held if (one.product, one.event) == (product, event)}

@@ -17,6 +17,7 @@ from schemas.envelope import Change
 from schemas.followup import FOLLOWUP, Followup
 from schemas.vocabulary import Vocabulary
 from streams.store import tables
+from streams.store.enclosed import disclosed, enclosed
 from streams.store.store import allocate
 from streams.store.writing import insert_rows, upsert
 
@@ -125,7 +126,8 @@ class Courses:
                 .where(links.c.course_id.in_(chunk))
             )
             for number, body in rows:
-                records[number].append(coded(FOLLOWUP.validate_json(body), self._vocabulary))
+                plain = disclosed(connection, body)
+                records[number].append(coded(FOLLOWUP.validate_json(plain), self._vocabulary))
         return {number: fold(placed) for number, placed in records.items()}
 
     @staticmethod
@@ -180,7 +182,7 @@ class Courses:
                     "patient": one.name[1],
                     "course": one.name[2],
                     "revision": one.revision,
-                    "state": encode_course(one.course),
+                    "state": enclosed(connection, encode_course(one.course)),
                 }
                 for one in changed
             ],
@@ -225,7 +227,7 @@ def _load(connection: Connection, touched: dict[Name, _Touched]) -> None:
         for key, number, revision, state in rows:
             course = by_key[key]
             course.id, course.revision, course.new = number, revision, False
-            course.course = decode_course(state)
+            course.course = decode_course(disclosed(connection, state))
 
 
 def _write_findings(connection: Connection, touched: _Touched, course: Course) -> None:

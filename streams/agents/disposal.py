@@ -6,7 +6,7 @@ The same for reports and follow-up records, and for what is pushed, imported or 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,12 +22,14 @@ from schemas.record import Stream
 from schemas.vocabulary import Vocabulary
 from streams.agents.cases import load_cases
 from streams.agents.courses import Courses
+from streams.agents.erased import refuse_erased
 from streams.agents.items import Item, Taken, moved_by, version_of, version_row
 from streams.agents.outbox import owner
 from streams.agents.quality import count_unmatched, held_row, write_quality
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
+from streams.store.enclosed import opened
 from streams.store.retrying import retried
 from streams.store.store import Store, allocate, move_position, stored_positions
 from streams.store.writing import insert_rows
@@ -36,14 +38,26 @@ _log = logging.getLogger("ketavigil.worker")
 
 
 class Disposal:
-    """Disposes of the records of one stream."""
+    """Disposes of the records of one stream.
 
-    def __init__(self, stream: Stream, store: Store, vocabulary: Vocabulary, log_id: str) -> None:
+    `kept`, for a rebuild: what erased records count as, by their sealed hash.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        store: Store,
+        vocabulary: Vocabulary,
+        log_id: str,
+        kept: Mapping[bytes, Change] | None = None,
+    ) -> None:
         self.stream: Stream = stream
         self.consumer = CONSUMERS[stream]
         self._store = store
         self._vocabulary = vocabulary
         self._log_id = log_id
+        self._kept = {} if kept is None else kept
+        self.refused = False  # whether something came of an erased patient
         self._suite = QualitySuite(stream)
         self._courses = Courses(vocabulary) if stream == "followups" else None
 
@@ -84,6 +98,7 @@ class Disposal:
         def write() -> None:
             with self._store.write() as connection:
                 move_position(connection, self.consumer, self._log_id, moves)
+                self.refused |= refuse_erased(connection, self.stream, records)
                 self._write(connection, records)
                 if canaries:
                     self._publish(connection, self._passed_on(canaries))
@@ -115,7 +130,11 @@ class Disposal:
             if entry.faults:
                 item.stage, item.faults = "gateway", entry.errors()
                 continue
-            item.body = msgspec.json.decode(entry.body)
+            if (counted := self._kept.get(entry.sealed_hash)) is not None:
+                item.coded, item.erased = counted, True
+                continue
+            item.plain = opened(self._store.sealer, entry.body)
+            item.body = msgspec.json.decode(item.plain)
             if self.stream == "reports":
                 coding = code(self._vocabulary, item.body, times.day(entry.information_date))
                 item.coded = Change(
@@ -143,7 +162,7 @@ class Disposal:
                 n_events=len(item.coded.events),
             )
             for i, item in enumerate(items)
-            if not item.faults and item.entry.status == "active"
+            if not item.faults and not item.erased and item.entry.status == "active"
         ]
         result = self._suite.check(rows) if rows else QualityResult({}, [], set())
         for i, found in result.row_faults.items():
@@ -200,8 +219,9 @@ class Disposal:
             "origin": entry.origin,
             "taken_at": entry.taken_at,
             "sealed": entry.sealed,
-            "wrapped_key": entry.wrapped_key,
+            "wrapped_key": None if item.erased_by else entry.wrapped_key,
             "sealed_hash": entry.sealed_hash,
+            "erased_by": item.erased_by,
         }
 
     def _version(self, connection: Connection, items: Sequence[Item]) -> None:

@@ -37,7 +37,9 @@ def register(app: Any, disposal: Disposal, reader: Reader, *, store: Store, log:
             partitions = sorted({one.partition for one in batch})
             owners = [owner(disposal.consumer, reader.topic, p) for p in partitions]
             retried(lambda owners=owners: drain(store, log, owners))  # type: ignore[misc]
-        reader.trim(log)
+        # what an erased patient sends again must not wait there
+        reader.trim(log, now=disposal.refused)
+        disposal.refused = False
 
     topic = app.topic(reader.topic, value_type=bytes, value_serializer="raw")
 

@@ -25,23 +25,30 @@ class Taken:
 
 @dataclass(slots=True)
 class Item:
-    """A record on its way: where it stands, and what is found out about it."""
+    """A record on its way: where it stands, and what is found out about it.
+
+    `erased`: in a rebuild, only what it counts as is left. `erased_by`: the erasure of its patient,
+    for which it is not taken any more.
+    """
 
     taken: Taken
     place: int
     entry: Entry
+    plain: bytes = b""
     body: dict[str, Any] = field(default_factory=dict)
     coded: Change = _NO_CHANGE
     stage: str = ""
     rule: str | None = None
     faults: tuple[Fault, ...] = ()
     id: int = 0
+    erased: bool = False
+    erased_by: int | None = None
 
 
 def moved_by(item: Item, case: Case, *, known: bool) -> Moved:
     """What the record, the newest of its case, does to a course."""
     entry = item.entry
-    body = entry.body if entry.status == "active" else None
+    body = item.plain if entry.status == "active" and not item.erased else None
     return Moved(case.id, body, known, entry.taken_at, entry.origin, item.taken.partition)
 
 

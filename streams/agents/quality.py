@@ -47,7 +47,7 @@ def held_row(
         "report_id": entry.record_id,
         "faults": json.dumps(told).encode(),
         "held_at": entry.taken_at,
-        "entry": None if stage == "gateway" else encode(checked),
+        "entry": None if stage in ("gateway", "erasure") else encode(checked),
     }
 
 

@@ -72,10 +72,10 @@ class Reader:
             with suppress(IllegalStateError):
                 await consumer.seek_wait(wanted)
 
-    def trim(self, log: Log) -> None:
+    def trim(self, log: Log, *, now: bool = False) -> None:
         """Let the log go of what is stored, now and then: the store holds every record itself."""
         for partition, offset in self._next.items():
-            if offset - self._trimmed.get(partition, 0) >= TRIM_AFTER:
+            if now or offset - self._trimmed.get(partition, 0) >= TRIM_AFTER:
                 log.trim(self.topic, partition, offset)
                 self._trimmed[partition] = offset
 

@@ -1,7 +1,8 @@
 """Everything recomputed from the records as received, in a store of its own, and compared.
 
 What was pushed is opened, checked and judged again from its bytes. An import's bytes are rows of
-another format, and an erased record has none: of those the checked body stands for them.
+another format, and raw bytes go after a while: of those the checked body stands for them. Of what a
+patient had erased there is neither: what it counts as is carried over.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from schemas.envelope import (
     Changes,
     Entry,
     Envelope,
+    decode_change,
     decode_changes,
     decode_entry,
 )
 from schemas.errors import RecordError
 from schemas.formats.received import judged
 from schemas.record import STREAMS, Stream
+from streams.agents.carrying import carry_erased
 from streams.agents.check import Check
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
@@ -36,6 +39,7 @@ from streams.agents.same import differences
 from streams.sealing import Sealer
 from streams.settings import CHANGES, CONSUMERS, DETECT
 from streams.store import tables
+from streams.store.enclosed import ERASED
 from streams.store.store import Store, bind_log, open_store
 
 _LOG = "rebuild"
@@ -58,7 +62,7 @@ def rebuild(
     `connection` reads one snapshot, in which everything is disposed of and a checkpoint is the
     newest change.
     """
-    store = open_store(f"sqlite:///{folder}/rebuilt.db")
+    store = open_store(f"sqlite:///{folder}/rebuilt.db", sealer=sealer)
     try:
         came_from = _disposed(connection, store, configuration, sealer, progress)
         _detected(store, configuration)
@@ -84,7 +88,8 @@ def _disposed(
     came_from: dict[int, int] = {}
     places: dict[tuple[str, int, int, int], int] = {}
     for stream in STREAMS:
-        disposal = Disposal(stream, store, configuration.vocabulary, _LOG)
+        kept: dict[bytes, Change] = {}
+        disposal = Disposal(stream, store, configuration.vocabulary, _LOG, kept)
         offsets: dict[int, int] = {}
         batch: list[Taken] = []
         records = 0
@@ -95,7 +100,7 @@ def _disposed(
             entries = []
             for place, row in enumerate(group):
                 places[stream, partition, offset, place] = row.id
-                entries.append(_entry(row, sealer))
+                entries.append(_entry(row, sealer, kept))
             batch.append(Taken(partition, offset, Envelope(VERSION, stream, tuple(entries))))
             records += len(entries)
             if records >= _AT_A_TIME:
@@ -105,6 +110,8 @@ def _disposed(
         if batch:
             disposal.dispose(batch)
             progress(records)
+    with store.write() as own:
+        carry_erased(connection, own)
     table = tables.records
     with store.read() as own:
         for row in own.execute(
@@ -119,7 +126,7 @@ def _received(stream: Stream) -> Any:
     records, versions = tables.records, tables.versions
     duplicates, quarantine = tables.duplicates, tables.quarantine
     same = versions.alias("same")
-    names = ("version", "information_date", "content_hash", "status", "body")
+    names = ("version", "information_date", "content_hash", "status", "body", "coded")
     return (
         select(
             records,
@@ -143,7 +150,7 @@ def _received(stream: Stream) -> Any:
     )
 
 
-def _entry(row: Any, sealer: Sealer) -> Entry:
+def _entry(row: Any, sealer: Sealer, kept: dict[bytes, Change]) -> Entry:
     common: dict[str, Any] = {
         "index": row.request_index,
         "sender": row.sender,
@@ -168,7 +175,7 @@ def _entry(row: Any, sealer: Sealer) -> Entry:
             status=found.status,
             information_date=found.information_date,
             content_hash=found.content_hash,
-            body=found.body,
+            body=sealer.enclose(found.body),
         )
     if row.faults is not None:
         if row.entry is None:
@@ -178,6 +185,8 @@ def _entry(row: Any, sealer: Sealer) -> Entry:
         fields = ("record_id", "version", "status", "information_date", "content_hash", "body")
         return Entry(**common, **{name: getattr(held, name) for name in fields})
     kind = "own" if row.own_body is not None else "same"
+    if getattr(row, f"{kind}_body") == ERASED:
+        kept[row.sealed_hash] = decode_change(getattr(row, f"{kind}_coded"))
     names = ("version", "information_date", "content_hash", "status", "body")
     return Entry(
         **common,

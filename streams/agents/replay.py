@@ -24,6 +24,8 @@ def replay(settings: Settings, log: Log, sealer: Sealer, rows: Sequence[Any]) ->
     """
     runs: dict[tuple[str, int], list[Entry]] = {}
     for row in rows:
+        if row.wrapped_key is None:
+            continue  # erased: it stays what it is
         runs.setdefault((row.stream, row.partition), []).append(_entry(sealer, row))
     messages = [
         Message(stream, partition, b"", encode(Envelope(VERSION, stream, records)))  # type: ignore[arg-type]
@@ -69,5 +71,5 @@ def _entry(sealer: Sealer, row: Any) -> Entry:
         status=found.status,
         information_date=found.information_date,
         content_hash=found.content_hash,
-        body=found.body,
+        body=sealer.enclose(found.body),
     )

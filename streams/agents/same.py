@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, Table, case, select
 
 from streams.agents.check import Check
 from streams.store import tables
+from streams.store.enclosed import ERASED, disclosed
 
 # what a row was given, or where in the log it was said
 _OWN = frozenset({"position", "fit"})
@@ -21,9 +22,16 @@ def differences(
     before = {row.id: tuple(row)[1:] for row in connection.execute(_dispositions())}
     after = {came_from[row.id]: tuple(row)[1:] for row in other.execute(_dispositions())}
     checks = [_compared("what became of each record", before, after)]
+    courses = [
+        {
+            row.key: (disclosed(side, row.state), row.state == ERASED)
+            for row in side.execute(_courses())
+        }
+        for side in (connection, other)
+    ]
+    checks.append(_compared("courses", *courses))
     for name, query, key in (
         ("cases and the versions that count", _cases(), 1),
-        ("courses", _courses(), 1),
         ("findings", _findings(), 4),
         ("scores", _all(tables.scores), 3),
         ("rates", _all(tables.rates), 2),

@@ -20,6 +20,7 @@ from schemas.vocabulary import Watchlist
 from streams.agents.check import Check
 from streams.agents.configuration import Configuration
 from streams.agents.course_verification import check_cohort_looks, check_courses, check_rates
+from streams.agents.erasure_verification import check_erased
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
@@ -273,6 +274,7 @@ def verify(
         *check_conservation(connection, log, settings.partitions()),
         check_dispositions(connection),
         check_sealed(connection),
+        check_erased(connection),
         check_newest(connection),
         check_rebuild(connection, configuration.watchlist),
         check_looks(connection),

@@ -30,6 +30,7 @@ from streams.agents.running import lock, mark_ready, unmark_ready
 from streams.app import App, create_app, run_app
 from streams.log import open_log
 from streams.log.base import Log
+from streams.master_key import load_sealer
 from streams.settings import CHANGES, CONSUMERS, DETECT, Settings
 from streams.store.fencing import fence
 from streams.store.store import LostPartition, Store, bind_log, open_store, stored_positions
@@ -69,7 +70,7 @@ class Worker:
         self.log: Log = open_log(settings.broker)
         try:
             self.log.ensure_topics(settings.topics())
-            self.store: Store = open_store(settings.store)
+            self.store: Store = open_store(settings.store, sealer=load_sealer(settings.data))
         except BaseException:
             self.log.close()
             raise

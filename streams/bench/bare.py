@@ -24,7 +24,8 @@ from streams.agents.disposal import Disposal
 from streams.agents.items import Taken
 from streams.gateway.bodies import Body
 from streams.gateway.taking import judge
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
+from streams.sealing import Sealer
 from streams.settings import CHANGES, CONSUMERS, DETECT
 from streams.store.store import bind_log, open_store
 
@@ -47,8 +48,8 @@ class Counting:
     `ends`: the partitions of the stream of reports.
     """
 
-    def __init__(self, url: str, ends: Mapping[tuple[str, int], int]) -> None:
-        self._store = open_store(url)
+    def __init__(self, url: str, ends: Mapping[tuple[str, int], int], sealer: Sealer) -> None:
+        self._store = open_store(url, sealer=sealer)
         configuration = Configuration.load()
         with self._store.write() as connection:
             bind_log(connection, CONSUMERS["reports"], _LOG, ends)
@@ -81,8 +82,8 @@ class Counting:
 
 def run(file: Path, data: Path, sender: str) -> float:
     """Take in a file of NDJSON; the seconds from its first byte to the last score."""
-    counting = Counting(f"sqlite:///{data}/store.db", {("reports", 0): 0})
     sealer = load_sealer(data)
+    counting = Counting(f"sqlite:///{data}/store.db", {("reports", 0): 0}, sealer)
     offset = 0
     began = time.perf_counter()
     with file.open("rb") as lines:

@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "Conservation, and rebuild equals live.",
     "rebuild": "Everything recomputed from the records as received, and compared.",
     "quarantine": "What was held back, and why; send it through again.",
+    "erase": "A patient's records made unreadable, on request.",
     "key": "Keys of the registries that push.",
     "user": "People who sign in to the board.",
     "trail": "Signed heads of the audit trail, to be kept elsewhere.",

@@ -73,7 +73,7 @@ def show(settings: Settings, number: int) -> int:
 
     The audit trail gets an entry of it.
     """
-    from streams.sealing import load_sealer
+    from streams.master_key import load_sealer
     from streams.store import trail
     from streams.store.quarantine import one
     from streams.store.store import open_store
@@ -90,6 +90,9 @@ def show(settings: Settings, number: int) -> int:
     finally:
         store.close()
     print(json.dumps(_plain(row), indent=2))
+    if row.wrapped_key is None:
+        print(f"erased, see entry {row.erased_by} of the audit trail")
+        return 0
     raw = load_sealer(settings.data).open(row.sealed, row.wrapped_key)
     print(raw.decode("utf-8", errors="backslashreplace"))
     return 0
@@ -109,7 +112,7 @@ def replay(settings: Settings, numbers: tuple[int, ...], code: str | None, every
     from streams.agents.running import running_worker
     from streams.agents.settling import settle
     from streams.log import open_log
-    from streams.sealing import load_sealer
+    from streams.master_key import load_sealer
     from streams.store import trail
     from streams.store.quarantine import held
     from streams.store.store import open_store

@@ -35,11 +35,11 @@ def command(settings: Settings, as_json: bool, timeout: float) -> int:
     from streams.agents.running import running_worker
     from streams.agents.settling import settle
     from streams.log import open_log
-    from streams.sealing import load_sealer
+    from streams.master_key import load_sealer
     from streams.store import tables
     from streams.store.store import open_store
 
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
     log = open_log(settings.broker)
     try:
         with running_worker(settings), tempfile.TemporaryDirectory() as folder:

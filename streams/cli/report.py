@@ -96,11 +96,12 @@ def _made(
     from dashboards.reports.periodic import periodic
     from dashboards.reports.setting import Setting
     from dashboards.reports.signal_report import signal_report
+    from streams.master_key import load_sealer
     from streams.store.store import open_store
 
     today = datetime.now(UTC).date()
     setting = Setting.load(settings)
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
     try:
         with store.read() as connection:
             if period is not None:
@@ -132,6 +133,7 @@ def _check(settings: Settings, path: Path, as_json: bool) -> int:
     from dashboards.reports.checking import check
     from dashboards.reports.formats import MEDIA
     from dashboards.reports.setting import Setting
+    from streams.master_key import load_sealer
     from streams.store.store import open_store
 
     form = path.suffix.removeprefix(".").lower()
@@ -141,7 +143,7 @@ def _check(settings: Settings, path: Path, as_json: bool) -> int:
         data = path.read_bytes()
     except OSError as error:
         raise InputError("no_such_file", f"{path} cannot be read: {error.strerror}") from None
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
     try:
         with store.read() as connection:
             today = datetime.now(UTC).date()

@@ -34,13 +34,14 @@ def command(settings: Settings, as_json: bool, kept: tuple[Path, ...], timeout: 
     from streams.agents.settling import settle
     from streams.agents.verification import verify
     from streams.log import open_log
+    from streams.master_key import load_sealer
     from streams.store import heads
     from streams.store.store import open_store
 
     outside = [
         head for path in kept for head in heads.read(path.read_text("utf-8", errors="replace"))
     ]
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
     log = open_log(settings.broker)
     try:
         with running_worker(settings):

@@ -60,7 +60,7 @@ class Receipts:
     """
 
     def __init__(self, sealer: Sealer) -> None:
-        self._secret = sealer.derive("receipts")
+        self._sealer = sealer
 
     def give(self, stream: Stream, sender: str, places: Iterable[Place]) -> str:
         """The id of a receipt."""
@@ -69,7 +69,8 @@ class Receipts:
             [(place.partition, place.offset, place.records) for place in places],
         )
         payload = bytes([_VERSION]) + msgspec.msgpack.encode(receipt)
-        return base64.urlsafe_b64encode(payload + self._tag(payload, sender)).rstrip(b"=").decode()
+        tagged = payload + self._tags(payload, sender)[0]
+        return base64.urlsafe_b64encode(tagged).rstrip(b"=").decode()
 
     def read(self, receipt_id: str, sender: str) -> tuple[Stream, list[Place]]:
         """The stream and places of a sender's receipt; else refuses ("no_such_receipt")."""
@@ -78,14 +79,17 @@ class Receipts:
         except (ValueError, binascii.Error):
             raw = b""
         payload, tag = raw[:-_TAG], raw[-_TAG:]
-        if not payload or not hmac.compare_digest(tag, self._tag(payload, sender)):
+        # one that was given before the master key was rotated holds as long as that key does
+        known = [hmac.compare_digest(tag, own) for own in self._tags(payload, sender)]
+        if not payload or not any(known):
             raise Refusal("no_such_receipt", "there is no such receipt of this sender")
         receipt = msgspec.msgpack.decode(payload[1:], type=Receipt)
         return STREAMS[receipt.stream], [Place(*place) for place in receipt.places]
 
-    def _tag(self, payload: bytes, sender: str) -> bytes:
+    def _tags(self, payload: bytes, sender: str) -> list[bytes]:
         message = payload + b"\x00" + sender.encode()
-        return hmac.digest(self._secret, message, "sha256")[:_TAG]
+        secrets = self._sealer.derive("receipts")
+        return [hmac.digest(secret, message, "sha256")[:_TAG] for secret in secrets]
 
 
 def look_up(store: Store, stream: Stream, places: Sequence[Place]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def judge(
                 status=found.status,
                 information_date=found.information_date,
                 content_hash=found.content_hash,
-                body=found.body,
+                body=sealer.enclose(found.body),
             )
         judged.append(Judged(entry, sender.encode() + b"\x1f" + key))
     return judged

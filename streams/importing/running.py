@@ -19,7 +19,7 @@ from streams.agents.settling import disposed, settle
 from streams.importing.outcome import Outcome, outcome
 from streams.importing.sending import Place, Sending
 from streams.log import open_log
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
 from streams.settings import CONSUMERS, Settings
 from streams.store.store import Store, open_store, stored_positions
 

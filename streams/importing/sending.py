@@ -77,7 +77,7 @@ def entry_of(
         found.status,
         found.information_date,
         found.content_hash,
-        found.body,
+        sealer.enclose(found.body),
     )
     return entry, found.partition_key.encode()
 

@@ -75,6 +75,13 @@ class Log(Protocol):
         """Let go of what lies before an offset that every reader has passed."""
         ...
 
+    def overwrite(self) -> None:
+        """See to it that what was trimmed cannot be read from the medium, where we can.
+
+        Kafka lets go of files by itself, by whole segments (`segment.ms` of the topic).
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and connections; a second call does nothing."""
         ...

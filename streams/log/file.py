@@ -96,6 +96,13 @@ class LogFile:
         with self.reading() as db:
             return db.execute(sql, parameters).fetchall()
 
+    def vacuum(self) -> None:
+        """Write the file anew without what was let go of, and empty its journal."""
+        with self._writing, self._reporting():
+            self._require()
+            self._writer.execute("VACUUM")
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def version(self) -> int:
         """A number that changes when anyone, in any process, has written to the file."""
         with self.reading() as db:

@@ -135,6 +135,9 @@ class KafkaLog:
             with self._asking, self._reporting():
                 self._admin.delete_records({TopicPartition(topic, partition): before})
 
+    def overwrite(self) -> None:
+        """Nothing that a client can do: brokers remove whole segments in their own time."""
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True

@@ -165,6 +165,9 @@ class SqliteLog:
                     (*ids, _TRIM_AT_ONCE),
                 ).rowcount
 
+    def overwrite(self) -> None:
+        self._file.vacuum()
+
     def commit(self, reader: str, offsets: Mapping[tuple[str, int], int]) -> None:
         """Keep the next offset that a group of readers takes from each (topic, partition)."""
         rows = [(reader, self._partition(*tp).slot, offset) for tp, offset in offsets.items()]

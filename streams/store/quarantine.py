@@ -23,6 +23,7 @@ def _query() -> Select[Any]:
         records.c.sealed,
         records.c.wrapped_key,
         records.c.sealed_hash,
+        records.c.erased_by,
     ).join(records, records.c.id == held.c.id)
 
 

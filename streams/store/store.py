@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, in
 from sqlalchemy.engine import make_url
 
 from schemas.errors import InputError, StoreError
+from streams.sealing import Sealer
 from streams.store import tables
+from streams.store.enclosed import SEALER
 from streams.store.failing import translated
 from streams.store.fencing import hold
 
@@ -37,8 +39,9 @@ class Store:
     processes by the database.
     """
 
-    def __init__(self, url: str, engine: Engine) -> None:
+    def __init__(self, url: str, engine: Engine, sealer: Sealer | None = None) -> None:
         self.url = url
+        self.sealer = sealer
         self.engine = engine
         self._writing = threading.RLock()
 
@@ -68,15 +71,27 @@ class Store:
                 connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "id"))
             )
 
+    def overwrite(self) -> None:
+        """See to it that what was changed away cannot be read from the files of the database."""
+        with translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+            else:
+                names = ", ".join(("records", "versions", "quarantine", "courses", "findings"))
+                connection.exec_driver_sql(f"VACUUM {names}")
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
 
 
-def open_store(url: str, *, create: bool = True) -> Store:
+def open_store(url: str, *, create: bool = True, sealer: Sealer | None = None) -> Store:
     """Open the store at a URL (`sqlite:///path` or `postgresql+psycopg://...`), migrated.
 
-    Raises `InputError` ("unknown_store", "no_such_store") and `StoreError` ("store_version").
+    `sealer` is what bodies of records and states of courses are read and written with; without one
+    they can be neither read nor, but in a test, written. Raises `InputError` ("unknown_store",
+    "no_such_store") and `StoreError` ("store_version").
 
     >>> open_store("mysql://x")
     Traceback (most recent call last):
@@ -95,10 +110,11 @@ def open_store(url: str, *, create: bool = True) -> Store:
         if not create and not path.exists():
             raise InputError("no_such_store", f"there is no store at {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, **(_SQLITE if sqlite else _POSTGRESQL))
+    options = {"execution_options": {SEALER: sealer}}
+    engine = create_engine(url, **options, **(_SQLITE if sqlite else _POSTGRESQL))
     if sqlite:
         _prepare_sqlite(engine)
-    store = Store(url, engine)
+    store = Store(url, engine, sealer)
     try:
         with _alone(Path(parsed.database) if sqlite and parsed.database else None), translated():
             _migrate(store)
@@ -127,6 +143,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        # what is erased is overwritten, not only let go of
+        cursor.execute("PRAGMA secure_delete=FAST")
         cursor.execute("PRAGMA cache_size=-65536")
         cursor.execute("PRAGMA mmap_size=268435456")
         cursor.close()

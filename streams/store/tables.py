@@ -22,10 +22,12 @@ from sqlalchemy import (
 
 from streams.store.look_tables import confirmations, evidence, families, look_counts, looks
 from streams.store.people_tables import acts, attempts, seen, trail, trail_heads, workflow
+from streams.store.privacy_tables import erased_names, erasures
 from streams.store.schema import Id, metadata
 
 __all__ = ["confirmations", "evidence", "families", "look_counts", "looks", "metadata"]
 __all__ += ["acts", "attempts", "seen", "trail", "trail_heads", "workflow"]
+__all__ += ["erased_names", "erasures"]
 
 meta = Table(
     "meta",
@@ -59,6 +61,7 @@ records = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=True, comment="null: erased"),
     Column("sealed_hash", LargeBinary, nullable=False),
+    Column("erased_by", Id, nullable=True, comment="entry of the trail by which its key was lost"),
     UniqueConstraint("stream", "partition", "offset", "place"),
     Index("ix_records_sender_taken", "sender", "taken_at"),
 )
@@ -86,7 +89,12 @@ versions = Table(
     Column("content_hash", LargeBinary, nullable=False),
     Column("status", String, nullable=False),
     Column("version_conflict", Boolean, nullable=False),
-    Column("body", LargeBinary, nullable=False, comment="canonical JSON, no narrative"),
+    Column(
+        "body",
+        LargeBinary,
+        nullable=False,
+        comment="canonical JSON, no narrative; enclosed; empty: erased",
+    ),
     Column("coded", LargeBinary, nullable=False, comment="MessagePack: a Change, see intake"),
 )
 
@@ -318,7 +326,12 @@ courses = Table(
     Column("patient", String, nullable=False, comment="pseudonym"),
     Column("course", String, nullable=False),
     Column("revision", Integer, nullable=False, comment="changes published so far"),
-    Column("state", LargeBinary, nullable=False, comment="MessagePack: followup.course.Course"),
+    Column(
+        "state",
+        LargeBinary,
+        nullable=False,
+        comment="followup.course.Course; enclosed; empty: erased",
+    ),
     Index("ix_courses_registry_patient", "registry", "patient"),
 )
 

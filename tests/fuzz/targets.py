@@ -26,7 +26,7 @@ from streams.gateway.gateway import Gateway
 from streams.gateway.keys import create_key
 from streams.gateway.limits import Limits
 from streams.log import open_log
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
 from streams.settings import Settings
 from streams.store.store import open_store
 from tests.fuzz.mutation import mutated, mutated_zip

@@ -23,7 +23,8 @@ from streams.gateway.keys import KeyRole, create_key
 from streams.gateway.limits import Limits
 from streams.log import Log, open_log
 from streams.log.base import Stored
-from streams.sealing import Sealer, load_sealer
+from streams.master_key import load_sealer
+from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.store.store import Store, open_store
 

@@ -374,6 +374,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_by", ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
         sa.UniqueConstraint(
             "stream", "partition", "offset", "place", name=op.f("uq_records_stream")
@@ -577,6 +578,24 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("signature", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_trail_heads")),
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.Float(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("bodies", sa.Integer(), nullable=False),
+        sa.Column("courses", sa.Integer(), nullable=False),
+        sa.Column("log_ends", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
+        "erased_names",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("erasure", ID, nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_erased_names")),
     )
     if op.get_bind().dialect.name == "postgresql":
         for name in ("records", "cases", "courses"):

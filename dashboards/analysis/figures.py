@@ -97,7 +97,10 @@ class Onset(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """One case of the line listing, as its newest version said; no pseudonym, no narrative."""
+    """One case of the line listing, as its newest version said; no pseudonym, no narrative.
+
+    `erased`: the patient had the record erased since; what it counts as stays.
+    """
 
     sender: str
     report_id: str
@@ -124,6 +127,7 @@ class Line(Struct, frozen=True):
     rechallenge: str
     other_suspects: tuple[str, ...]
     concomitants: tuple[str, ...]
+    erased: bool
 
 
 class Count(Struct, frozen=True):

@@ -61,6 +61,7 @@ def line(case: Case, body: Body, product: str, terms: Iterable[str], names: Voca
             p.name for p in change.products if p.role in COUNTED and p.name != coded.name
         ),
         concomitants=tuple(p.name for p in change.products if p.role not in COUNTED),
+        erased=case.erased,
     )
 
 

@@ -11,6 +11,8 @@ from detectors.coding import COUNTED, base
 from detectors.subgroups import AGE_BANDS, AGE_EDGES
 
 NOT_STATED = "not stated"
+GONE = "erased"  # what a patient had erased, in its place
+_OF_CHANGES = frozenset({"route", "setting", "role"})  # stand in what is counted
 PAIR, PRODUCT, OTHERS = range(3)  # the columns of a tabulation
 
 _Values = Callable[[Case, Body], Iterable[str]]
@@ -32,11 +34,13 @@ class Survey:
         """Read a case; `column`: where it is tabulated, None where it does not count."""
         if column is None:
             return
-        day = body.get("received_at", "")[:10]
-        first, last = self._received
-        self._received = (min(first or day, day), max(last, day))
-        for (_, _, _, values), counted in zip(self._characteristics, self._counted, strict=True):
-            counted[column].update(set(values(case, body)) or {""})
+        if not case.erased:
+            day = body.get("received_at", "")[:10]
+            first, last = self._received
+            self._received = (min(first or day, day), max(last, day))
+        for (name, _, _, values), counted in zip(self._characteristics, self._counted, strict=True):
+            gone = case.erased and name not in _OF_CHANGES
+            counted[column].update({GONE} if gone else set(values(case, body)) or {""})
 
     @property
     def received(self) -> tuple[str, str]:
@@ -98,6 +102,8 @@ def _place(key: str, value: str) -> int:
     """Bands of age in their order; what is not stated last, not serious before it."""
     if not value or value in ("unknown", "not serious"):
         return 99 + (not value)
+    if value == GONE:
+        return 98
     return AGE_BANDS.index(value) if key == "age" else 0
 
 

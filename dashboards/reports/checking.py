@@ -12,6 +12,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from dashboards.reports import content, flat
+from dashboards.reports.difference import Difference
+from dashboards.reports.erased import told_apart
 from dashboards.reports.formats import rendered
 from dashboards.reports.model import Report
 from dashboards.reports.moment import resolve
@@ -25,25 +27,22 @@ _SIGNAL = re.compile(
     rf"signal-(\d{{1,12}})-at-(\d{{1,18}}(?:\.\d{{1,18}})?)({UNLISTED})?", re.ASCII
 )
 _PERIOD = re.compile(r"period-(\d{4}-\d\d-\d\d)-to-(\d{4}-\d\d-\d\d)", re.ASCII)
-ABSENT = "(absent)"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A value of the file that is not the one of the store."""
-
-    path: str
-    given: str
-    stored: str
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Which report it was, how many values were recomputed, and which differ."""
+    """Which report it was, how many values were recomputed, and which differ.
+
+    `erased` are those of another kind: patients had records erased since the report was made, and
+    what rests on more of these than what they count as can no longer be recomputed. `gone`: how
+    many cases are erased by now; HTML and PDF cannot say which of their numbers rest on them.
+    """
 
     id: str
     values: int
     differences: tuple[Difference, ...]
+    erased: tuple[Difference, ...] = ()
+    gone: int = 0
 
 
 def check(
@@ -72,20 +71,11 @@ def check(
     sealed = given.get("sha256", "").strip('"')
     own = next((one for one in made if one.sha256 == sealed), made[0])
     stored = values(form, rendered(own, form))
-    return Checked(own.id, len(stored), differences(given, stored))
-
-
-def differences(given: Mapping[str, str], stored: Mapping[str, str]) -> tuple[Difference, ...]:
-    """What is not the same in both, or stands in one alone.
-
-    >>> differences({"n": "3", "m": "1"}, {"n": "4", "m": "1"})
-    (Difference(path='n', given='3', stored='4'),)
-    """
-    return tuple(
-        Difference(key, given.get(key, ABSENT), stored.get(key, ABSENT))
-        for key in dict.fromkeys((*stored, *given))
-        if given.get(key) != stored.get(key)
-    )
+    # of CSV the hash cannot be made again: it does not say what is a text
+    holds = form != "json" or content.digest(content.read(data)) == sealed
+    wrong, gone = told_apart(given, stored, hash_holds=holds)
+    erased = own.erased if isinstance(own, Periodic) else own.quality.erased
+    return Checked(own.id, len(stored), wrong, gone, erased)
 
 
 def again(connection: Connection, name: str, setting: Setting, *, today: date) -> Report | Periodic:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from dashboards.board import rates, worked
 from dashboards.board.rates import Counted
 from dashboards.reports.cohort_runs import cohort_runs
+from dashboards.reports.course_lines import course_lines
 from dashboards.reports.figures import Against, Cohort, CohortLook, Rate
 from dashboards.reports.moment import AsOf
 from dashboards.reports.setting import Setting
@@ -27,16 +28,13 @@ def cohort(
     connection: Connection, as_of: AsOf, product: str, event: str, setting: Setting
 ) -> Cohort | None:
     """Rates, ratios and looks of a pair; None where the courses do not count the event."""
-    book = Book.of(
-        (
-            change.case_id,
-            change.revision,
-            decode_content(change.payload) if change.status == "active" else None,
-        )
-        for change in sorted(
-            newest_changes(connection, as_of.position, "course"), key=lambda one: one.case_id
-        )
-    )
+    newest = newest_changes(connection, as_of.position, "course")
+    changes = sorted(newest, key=lambda one: one.case_id)
+    contents = {
+        one.case_id: decode_content(one.payload) if one.status == "active" else None
+        for one in changes
+    }
+    book = Book.of((one.case_id, one.revision, contents[one.case_id]) for one in changes)
     if not len(book):
         return None
     scope, events = scope_of(book, as_of.day, setting.configuration.vocabulary.groups_of)
@@ -89,6 +87,7 @@ def cohort(
         family=family or 0,
         evidence=_evidence(connection, as_of, product, event),
         runs=cohort_runs(connection, as_of, product, event),
+        listing=course_lines(connection, book, contents, scope, (product, event)),
     )
 
 

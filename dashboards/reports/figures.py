@@ -196,6 +196,44 @@ class Run(Struct, frozen=True):
     reason: str
 
 
+class CourseLine(Struct, frozen=True):
+    """One course with the event that was given the product; no pseudonym, nothing measured.
+
+    `course` is its number in the store. Product, route, setting and phase are those of the day of
+    the first event, `started` the first day of this product. `n` is 1 where the event counts for
+    the product, `person_days` are those at risk on it. `erased`: the patient had the records erased
+    since; what counts stays.
+    """
+
+    course: int
+    registry: str
+    sex: str
+    age: str
+    product: str
+    route: str
+    setting: str
+    phase: str
+    started: str
+    first_event: str
+    days_to_event: int | None
+    event_days: int
+    terms: tuple[str, ...]
+    urgent: bool
+    last_contact: str
+    ended: str
+    n: int
+    person_days: int
+    erased: bool
+
+
+class CourseLines(Struct, frozen=True):
+    """The courses with the event, and what those without it add: together the product's rate."""
+
+    lines: tuple[CourseLine, ...]
+    other_courses: int
+    other_person_days: int
+
+
 class Cohort(Struct, frozen=True):
     """What the patient courses say of the pair, counted up to `through`."""
 
@@ -209,3 +247,4 @@ class Cohort(Struct, frozen=True):
     family: int
     evidence: tuple[CohortLook, ...]
     runs: tuple[Run, ...]
+    listing: CourseLines

@@ -91,6 +91,13 @@ def limitations(
             f"Of {quality.conflicts} cases of the pair, two versions of one number or date say "
             "different things; the one that counts was chosen by a fixed order."
         )
+    if quality.erased:
+        out.append(
+            f"Patients had {quality.erased} cases of all pairs erased, by now. What these count as "
+            "stands in every 2x2 table; what else they said does not, here as in a report of a "
+            "moment before: tabulations, strata by age and sex, features and times to onset are "
+            "of the others."
+        )
     if then and then != now:
         out.append(
             "The rules, lists or vocabulary that this report was made with are not those of the "

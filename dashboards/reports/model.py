@@ -77,7 +77,10 @@ class Subject(Struct, frozen=True):
 
 
 class Quality(Struct, frozen=True):
-    """What the data of the pair lack, and the way of the reports into the analysis."""
+    """What the data of the pair lack, and the way of the reports into the analysis.
+
+    `erased`: cases of all pairs of which only what they count as is left, at the time of making.
+    """
 
     received: int
     accepted: int
@@ -93,6 +96,7 @@ class Quality(Struct, frozen=True):
     conflicts: int
     unmatched_products: int
     unmatched_events: int
+    erased: int
     stated: tuple[Stated, ...]
 
 
@@ -172,3 +176,8 @@ class Report(Struct, frozen=True):
     history: tuple[Entry, ...]
     moves: tuple[Move, ...]
     sha256: str
+
+    @property
+    def patient_rows(self) -> int:
+        """How many rows of single patients it has: to make one is to read them."""
+        return len(self.cases) + (len(self.cohort.listing.lines) if self.cohort else 0)

@@ -90,6 +90,7 @@ def _periodic(
             start_position=start,
             cases=_active(now),
             cases_before=_active(before),
+            erased=sum(case.erased for case in now.cases),
             products=tuple(sorted(setting.configuration.watchlist.products)),
             signals=tuple(_signals(connection, days, (start, end), (before, now))),
             reactions=tuple(_reactions(before, now, setting)),

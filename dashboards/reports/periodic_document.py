@@ -85,6 +85,7 @@ def _summary(report: Periodic) -> tuple[Block, ...]:
                 *((f"Signals {status}", count(n)) for status, n in by_status.items()),
                 ("Cases that count, at the end", count(report.cases)),
                 ("Cases that counted before", count(report.cases_before)),
+                ("Of all, erased by now: counted, of no known age", count(report.erased)),
                 ("Pairs in the table of reactions", count(len(report.reactions))),
                 ("Of these, disproportionate at the end", count(_many(report))),
                 ("Of these, not so before the interval", count(len(gained))),

@@ -64,7 +64,10 @@ class Reaction(Struct, frozen=True):
 
 
 class Periodic(Struct, frozen=True):
-    """One periodic report; days are UTC, by the time of this system."""
+    """One periodic report; days are UTC, by the time of this system.
+
+    `erased`: cases of which only what they count as is left, at the time of making.
+    """
 
     schema: int
     id: str
@@ -75,6 +78,7 @@ class Periodic(Struct, frozen=True):
     start_position: int | None
     cases: int
     cases_before: int
+    erased: int
     products: tuple[str, ...]
     signals: tuple[Tracked, ...]
     reactions: tuple[Reaction, ...]

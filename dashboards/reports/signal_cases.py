@@ -71,6 +71,7 @@ def sections(report: Report) -> tuple[Section, ...]:
                             count(q.unmatched_events),
                         ),
                         ("Records sent again or held, of all received", _held(report)),
+                        ("Cases of all pairs that patients had erased", count(q.erased)),
                     )
                 ),
                 Text("What was held in quarantine counts nowhere in this report."),
@@ -156,6 +157,7 @@ def _lines(report: Report, chosen: tuple[Line, ...]) -> Table:
 
 def _row(one: Line) -> tuple[str, ...]:
     version = "" if one.version is None else f", version {one.version}"
+    version += ", erased" if one.erased else ""
     dose = "" if one.dose_mg is None else f"{shown(one.dose_mg)} mg"
     age = "" if one.age_years is None else f"{shown(one.age_years)} y"
     days = "" if one.latency_days is None else f" ({count(one.latency_days)})"

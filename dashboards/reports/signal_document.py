@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.reports import signal_cases, signal_evidence, signal_figures, signal_methods
+from dashboards.reports import (
+    signal_cases,
+    signal_courses,
+    signal_evidence,
+    signal_figures,
+    signal_methods,
+)
 from dashboards.reports.document import (
     Block,
     Document,
@@ -45,6 +51,7 @@ def document(report: Report) -> Document:
         Section("State and history of the assessment", _history(report)),
         signal_methods.checking(report),
         signal_cases.listing(report),
+        *signal_courses.listing(report),
     )
     return Document(
         title=f"Signal report: {of.product} with {event_name(of.event)}",

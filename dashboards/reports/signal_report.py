@@ -197,5 +197,6 @@ def _quality(
         conflicts=sum(case.conflict for case, _ in listed),
         unmatched_products=sum(not all(p.matched for p in c.change.products) for c, _ in listed),
         unmatched_events=sum(not all(e.matched for e in c.change.events) for c, _ in listed),
+        erased=sum(case.erased for case in found.cases),
         stated=series.stated(lines),
     )

@@ -95,7 +95,8 @@ class _Reports:
             return _refused(error)
         if listing:
             with self._store.write() as connection:
-                reading.record(connection, request, f"signal {number}", "report", len(made.cases))
+                rows = made.patient_rows  # cases and courses
+                reading.record(connection, request, f"signal {number}", "report", rows)
         kind = "inline" if name in ("html", "pdf") else "attachment"
         headers = {"content-disposition": f'{kind}; filename="{made.id}.{name}"'}
         if name == "html":

@@ -112,7 +112,7 @@ def _made(
                 assert signal is not None
                 moment = resolve(connection, as_of, today=today)
                 made = signal_report(connection, signal, moment, setting, listing=listing)
-                read = (f"signal {signal}", "report", len(made.cases))
+                read = (f"signal {signal}", "report", made.patient_rows)
         if period is not None or listing:
             _record(store, *read)
         return of_period if period is not None else made
@@ -154,12 +154,19 @@ def _check(settings: Settings, path: Path, as_json: bool) -> int:
     wrong = found.differences
     if as_json:
         listed = [{"path": d.path, "given": d.given, "stored": d.stored} for d in wrong]
-        print(json.dumps({"id": found.id, "values": found.values, "differences": listed}))
+        gone = [one.path for one in found.erased]
+        said = {"id": found.id, "values": found.values, "differences": listed, "erased": gone}
+        print(json.dumps(said))
     else:
         for one in wrong[:_SHOWN]:
             print(f"{one.path}: the file says {one.given.strip()}, the store {one.stored.strip()}")
         if len(wrong) > _SHOWN:
             print(f"and {len(wrong) - _SHOWN} more")
         unit = {"html": "lines", "pdf": "file"}.get(form, "values")
+        if found.erased:
+            print(f"{len(found.erased)} values rest on records that patients had erased since:")
+            print("they can no longer be recomputed; each is as far off as those can explain")
+        if wrong and found.gone and form in ("html", "pdf"):
+            print(f"patients had {found.gone} cases erased: check the JSON, it can tell by which")
         print(f"{found.id}: {found.values} {unit} compared, {len(wrong)} differ")
     return 1 if wrong else 0

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from dashboards.reports.checking import Checked, check, differences, values
+from dashboards.reports.checking import Checked, check, values
 from dashboards.reports.content import as_json, leaves
+from dashboards.reports.erased import differences
 from dashboards.reports.formats import rendered
 from dashboards.reports.model import Report
 from schemas.errors import InputError

@@ -23,7 +23,8 @@ from streams.gateway.bodies import Body
 from streams.gateway.taking import judge
 from streams.log.base import partition_of
 from streams.log.kafka import MAX_MESSAGE, brokers_of
-from streams.sealing import Sealer, load_sealer
+from streams.master_key import load_sealer
+from streams.sealing import Sealer
 from streams.settings import REPORTS, Settings
 
 _ENVELOPE = 500  # records of one message, as an import sends them
@@ -50,7 +51,7 @@ async def run(file: Path, settings: Settings, sender: str) -> float:
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=MAX_MESSAGE,
     )
-    counting = Counting(settings.store, ends)
+    counting = Counting(settings.store, ends, sealer)
     await producer.start()
     await consumer.start()
     consumer.assign(every)

@@ -35,7 +35,7 @@ from streams.importing.running import open_files
 from streams.importing.sending import Sending
 from streams.log import open_log
 from streams.log.kafka import brokers_of
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
 from streams.settings import CONSUMERS, Settings
 from streams.store import tables
 from streams.store.store import open_store, stored_positions

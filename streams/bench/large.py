@@ -23,7 +23,7 @@ from streams.bench.formats import drawn
 from streams.bench.rows import Row, at_most
 from streams.importing.sending import Sending
 from streams.log import open_log
-from streams.sealing import load_sealer
+from streams.master_key import load_sealer
 from streams.settings import Settings
 
 DRAWN = 1_000  # reports that differ in content; the others differ in their ids

@@ -64,7 +64,7 @@ def test_each_message_of_a_batch_is_accepted_or_rejected(gateway: Serving) -> No
     entries = gateway.entries()
     assert len(entries) == 7, "rejected ones are kept too"
     assert {entry.sender for entry in entries} == {SENDER}
-    body = json.loads(entries[0].body)
+    body = json.loads(gateway.sealer.disclose(entries[0].body))
     assert (body["sender"], body["report_id"]) == (SENDER, "A-1")
     assert gateway.raw(entries[0]).count(b"<PORR_IN049016UV>") == 1
 
@@ -206,9 +206,6 @@ def test_what_was_held_is_judged_again_from_its_bytes(
         faults="[]",
     )
     again = _entry(gateway.sealer, held)
-    assert (again.faults, again.body, again.content_hash) == (
-        entry.faults,
-        entry.body,
-        entry.content_hash,
-    )
+    assert (again.faults, again.content_hash) == (entry.faults, entry.content_hash)
+    assert gateway.sealer.disclose(again.body) == gateway.sealer.disclose(entry.body)
     assert again.replay_of == 7

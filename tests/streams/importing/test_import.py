@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from streams.master_key import load_sealer
 from tests.deployment import Deployment
 from tests.schemas.formats import e2b
 from tests.schemas.formats.samples import FAERS_CSV, quarter
@@ -160,4 +161,5 @@ def test_versions_of_an_icsr_are_ordered_and_a_nullification_voids_its_case(
         "order by cases.report_id",
     )
     assert [(name, conflict) for name, _, conflict in rows] == [("A-1", 0), ("A-2", 0)]
-    assert json.loads(rows[0][1])["reactions"][0]["term"] == "Sedation"
+    body = load_sealer(deployment.data).disclose(rows[0][1])
+    assert json.loads(body)["reactions"][0]["term"] == "Sedation"

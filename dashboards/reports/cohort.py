@@ -25,9 +25,18 @@ from streams.store.changes import newest_changes
 
 
 def cohort(
-    connection: Connection, as_of: AsOf, product: str, event: str, setting: Setting
+    connection: Connection,
+    as_of: AsOf,
+    pair: tuple[str, str],
+    setting: Setting,
+    *,
+    listing: bool = True,
 ) -> Cohort | None:
-    """Rates, ratios and looks of a pair; None where the courses do not count the event."""
+    """Rates, ratios and looks of a pair; None where the courses do not count the event.
+
+    `listing`: with the courses one by one.
+    """
+    product, event = pair
     newest = newest_changes(connection, as_of.position, "course")
     changes = sorted(newest, key=lambda one: one.case_id)
     contents = {
@@ -87,7 +96,7 @@ def cohort(
         family=family or 0,
         evidence=_evidence(connection, as_of, product, event),
         runs=cohort_runs(connection, as_of, product, event),
-        listing=course_lines(connection, book, contents, scope, (product, event)),
+        listing=course_lines(connection, book, contents, scope, pair) if listing else None,
     )
 
 

@@ -235,7 +235,10 @@ class CourseLines(Struct, frozen=True):
 
 
 class Cohort(Struct, frozen=True):
-    """What the patient courses say of the pair, counted up to `through`."""
+    """What the patient courses say of the pair, counted up to `through`.
+
+    `listing`: None in a report without the rows of single patients.
+    """
 
     through: str
     lag_days: int
@@ -247,4 +250,4 @@ class Cohort(Struct, frozen=True):
     family: int
     evidence: tuple[CohortLook, ...]
     runs: tuple[Run, ...]
-    listing: CourseLines
+    listing: CourseLines | None

@@ -180,4 +180,5 @@ class Report(Struct, frozen=True):
     @property
     def patient_rows(self) -> int:
         """How many rows of single patients it has: to make one is to read them."""
-        return len(self.cases) + (len(self.cohort.listing.lines) if self.cohort else 0)
+        courses = self.cohort.listing if self.cohort else None
+        return len(self.cases) + (len(courses.lines) if courses else 0)

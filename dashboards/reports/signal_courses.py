@@ -20,11 +20,10 @@ MOST = 500  # courses on the pages
 
 
 def listing(report: Report) -> tuple[Section, ...]:
-    """The courses with the event, or `MOST` of very many; no section where none are followed."""
-    held = report.cohort
-    if held is None:
+    """The courses with the event, or `MOST` of very many; no section where none are listed."""
+    found = report.cohort.listing if report.cohort else None
+    if found is None:
         return ()
-    found = held.listing
     chosen = found.lines[-MOST:]
     text = (
         "Each patient course with the event that was given the product, the earliest first event "

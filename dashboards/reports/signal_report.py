@@ -87,7 +87,7 @@ def signal_report(
         relative=population.relative(product, event),
         masking=population.masking(product, event),
         onset=series.time_to_onset(lines),
-        cohort=cohort.cohort(connection, as_of, product, event, setting),
+        cohort=cohort.cohort(connection, as_of, (product, event), setting, listing=listing),
         tabulations=survey.tabulations(),
         cases=lines if listing else (),
         quality=quality,

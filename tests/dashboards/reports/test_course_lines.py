@@ -10,6 +10,8 @@ import pytest
 from dashboards.reports.checking import check
 from dashboards.reports.formats import rendered
 from dashboards.reports.model import Report
+from dashboards.reports.moment import resolve
+from dashboards.reports.signal_report import signal_report
 from tests.dashboards.followups import clinic
 from tests.dashboards.reports.support import Told, background, report, told
 from tests.dashboards.reports.test_checking import TODAY, changed
@@ -38,6 +40,7 @@ def made(store: Told) -> Report:
 def test_each_course_with_the_event_has_a_line_and_no_other(made: Report) -> None:
     assert made.cohort is not None
     listing = made.cohort.listing
+    assert listing is not None
     # by hand: six of nine courses at home had blood in the urine on day 100 of 2024-01-01
     assert len(listing.lines) == 6
     for line in listing.lines:
@@ -57,6 +60,7 @@ def test_each_course_with_the_event_has_a_line_and_no_other(made: Report) -> Non
 def test_the_lines_and_the_rest_add_up_to_the_rate(made: Report) -> None:
     assert made.cohort is not None
     listing, whole = made.cohort.listing, made.cohort.rates
+    assert listing is not None
     rate = next(one for one in whole if (one.product, one.axis) == ("ketamine", ""))
     assert sum(line.n for line in listing.lines) == rate.n == 6
     days = sum(line.person_days for line in listing.lines) + listing.other_person_days
@@ -86,6 +90,21 @@ def test_a_changed_number_of_it_is_named(store: Told, made: Report, path: str) -
         given = changed(content, path)
         found = check(connection, "json", given, store.setting, today=TODAY)
     assert [one.path for one in found.differences] == [path]
+
+
+def test_without_the_grant_no_course_is_listed_and_every_count_is_the_same(
+    store: Told, made: Report
+) -> None:
+    with store.filled.store.read() as connection:
+        as_of = resolve(connection, None, today=TODAY)
+        number = store.signal(pair=PAIR)
+        bare = signal_report(connection, number, as_of, store.setting, listing=False)
+    assert bare.cohort is not None
+    assert made.cohort is not None
+    assert bare.cohort.listing is None
+    assert bare.cohort.rates == made.cohort.rates
+    assert bare.patient_rows == 0
+    assert "Course listing" not in rendered(bare, "html").decode()
 
 
 def test_making_a_report_reads_cases_and_courses(made: Report) -> None:

@@ -128,6 +128,7 @@ def test_an_erased_course_keeps_what_it_counts(case: Case) -> None:
     assert made.cohort is not None
     assert again.cohort is not None
     assert again.cohort.rates == made.cohort.rates
+    assert again.cohort.listing is not None
     gone = [line.course for line in again.cohort.listing.lines if line.erased]
     assert len(gone) == 1
     found = case.checked("json", rendered(made, "json"))

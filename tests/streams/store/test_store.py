@@ -43,6 +43,7 @@ RECORD = {
     "sealed": b"",
     "wrapped_key": b"",
     "sealed_hash": b"",
+    "erased_by": None,
 }
 
 

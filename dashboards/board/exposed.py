@@ -11,10 +11,13 @@ from sqlalchemy import Connection, select
 from dashboards.board.rates import NOTHING, Limits, limits
 from detectors.coding import base
 from detectors.followup import exposure
+from detectors.followup.content import decode_content
 from detectors.followup.course import decode_course, state_of
 from detectors.followup.rates import rate
 from detectors.followup.spells import doses
 from streams.store import tables
+from streams.store.course_content import last_changes
+from streams.store.enclosed import ERASED, disclosed
 
 PER = 1_000  # sessions
 
@@ -39,14 +42,25 @@ def exposed(connection: Connection, product: str, senders: Iterable[str]) -> tup
     if product != base(product) or not reports:
         return ()
     rows = connection.execute(
-        select(table.c.registry, table.c.state).where(table.c.registry.in_(list(reports)))
+        select(table.c.id, table.c.registry, table.c.state).where(
+            table.c.registry.in_(list(reports))
+        )
     )
-    sessions = Counter[str]()
-    for registry, body in rows.yield_per(1_000):
-        state = state_of(decode_course(body), exposure.STREAM.name)
+    sessions, erased = Counter[str](), dict[int, str]()
+    for number, registry, held in rows.yield_per(1_000):
+        if held == ERASED:
+            erased[number] = registry
+            continue
+        course = decode_course(disclosed(connection, held))
+        state = state_of(course, exposure.STREAM.name)
         assert isinstance(state, exposure.State)
         if any(stratum.product == product for stratum in state.strata):
             sessions[registry] += len(doses(state))
+    # of an erased course its last change says on which days something was given
+    for number, change in last_changes(connection, list(erased)).items():
+        counted = decode_content(change.payload)
+        if any(stratum.product == product for stratum in counted.strata):
+            sessions[erased[number]] += len(counted.days.get("dose", ()))
     return tuple(
         Exposed(
             sender,

@@ -1,7 +1,12 @@
-"""What the pages load, all of it from here: our own files, and htmx as installed."""
+"""What the pages load, all of it from here: our own files, and htmx as installed.
+
+They are sent compressed to whoever takes that. Pages are not: they hold a secret (the token of
+their forms) beside what an address says, and their compressed length would tell of it.
+"""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from importlib.resources import files
 from typing import Final
@@ -31,6 +36,7 @@ def mount() -> Mount:
         "hx-sse-2.min.js": (htmx / "ext" / "hx-sse-2.min.js").read_bytes(),
     }
     tags = {name: f'"{hashlib.sha256(body).hexdigest()[:16]}"' for name, body in assets.items()}
+    packed = {name: gzip.compress(body, mtime=0) for name, body in assets.items()}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -40,13 +46,18 @@ def mount() -> Mount:
             answer = Response(status_code=405, headers={"allow": "GET, HEAD"})
         elif not known:
             answer = Response(status_code=404)
-        elif request.headers.get("if-none-match") == tags[name]:
+        elif request.headers.get("if-none-match") in (tags[name], f"W/{tags[name]}"):
             answer = Response(status_code=304, headers={"etag": tags[name]})
         else:
             kind = _TYPES[name.rpartition(".")[2]]
             # no-cache: asked again each time, and answered by 304 while it is the same
-            headers = {"etag": tags[name], "cache-control": "no-cache"}
-            answer = Response(assets[name], media_type=kind, headers=headers)
+            headers = {"cache-control": "no-cache", "vary": "accept-encoding"}
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                headers |= {"etag": f"W/{tags[name]}", "content-encoding": "gzip"}
+                answer = Response(packed[name], media_type=kind, headers=headers)
+            else:
+                headers["etag"] = tags[name]
+                answer = Response(assets[name], media_type=kind, headers=headers)
         await answer(scope, receive, send)
 
     return Mount("/static", app=serve)

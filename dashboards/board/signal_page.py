@@ -16,7 +16,7 @@ from dashboards.analysis.standing import Standing
 from dashboards.board import cases, cohort_looks, evidence, kinds, picture, reading, seen, signals
 from dashboards.board.computed import Cells, explained
 from dashboards.board.decisions import of_signal
-from dashboards.board.depth import depth
+from dashboards.board.depth import Depth, depth
 from dashboards.board.fragile import Fragile
 from dashboards.board.milestones import days, milestones
 from dashboards.board.moment import notes, read_moment
@@ -29,6 +29,8 @@ from detectors.coding import base
 from schemas.vocabulary import Listed, Vocabulary
 from streams.store.fits import fits_at
 from streams.store.store import Store
+
+KEPT = 50  # signals in depth
 
 
 def pair_of(row: Any) -> tuple[str, str, str]:
@@ -64,6 +66,7 @@ class SignalPage:
         self._vocabulary, self._standing, self._fragile = vocabulary, standing, fragile
         self._rules, self._undated, self._labels = rules, undated, labels
         self._signed = signed
+        self._depths: dict[tuple[int, tuple[str, str, str]], Depth] = {}
 
     def routes(self) -> list[Route]:
         """The routes `/signals/{number}`, and its cases and looks as CSV."""
@@ -167,7 +170,7 @@ class SignalPage:
             if signal is None or signal.row.dataset == "cohort":
                 raise HTTPException(404, "There is no such signal of reports.")
             row = signal.row
-            found = depth(connection, self._standing, pair_of(row), self._vocabulary)
+            found = self._depth(connection, pair_of(row))
             context = {
                 "signal": signal,
                 "row": row,
@@ -177,6 +180,16 @@ class SignalPage:
             }
         part = "hx-request" in request.headers
         return respond(request, "signal_depth.html" if part else "depth.html", **context)
+
+    def _depth(self, connection: Connection, pair: tuple[str, str, str]) -> Depth:
+        """Of many cases it takes seconds, and it is the same as long as the columns are."""
+        position, _ = self._standing.population(connection, pair[0])
+        key = (position, pair)
+        if (found := self._depths.get(key)) is None:
+            found = depth(connection, self._standing, pair, self._vocabulary)
+            kept = [(old, one) for old, one in self._depths.items() if old[0] == position]
+            self._depths = dict([*kept[-KEPT:], ((found.position, pair), found)])
+        return found
 
     def cases_csv(self, request: Request) -> Response:
         """The line listing of one signal, whole."""

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from streams.cli.web import listen
 from tests.browser import look_at
+from tests.dashboards.board import first_content
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.support import PAIR, Filled, fill
 
@@ -26,6 +27,9 @@ PAGES = (
     "/signals?product=none",
     "/signals/1",
     "/signals/3",
+    "/signals/1/depth",
+    "/silence",
+    "/silence?dataset=cohort",
     "/decisions",
     "/trail",
     "/health",
@@ -169,6 +173,16 @@ def test_reading_needs_no_javascript(chromium: Browser, board: Board) -> None:
         assert page.locator("h1").inner_text() == "esketamine with Dissociation"
         page.get_by_role("link", name="Data health").first.click()
         assert page.get_by_role("heading", name="Quarantine").count() == 1
+
+
+def test_a_page_stays_small_and_nothing_on_it_jumps(chromium: Browser, empty: Board) -> None:
+    number = first_content.fill(empty.filled, 120, 120)
+    with first_content.shown(chromium, empty) as context:
+        for path, part in (("/", ""), (f"/signals/{number}", ".depth table")):
+            found = first_content.measured(context, empty.url + path, part)
+            assert found.bytes <= first_content.KILOBYTES * 1000, path
+            assert found.shift == 0, path
+            assert any(name.endswith("/depth") for name in found.loaded) == bool(part)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

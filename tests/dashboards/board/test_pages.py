@@ -199,6 +199,24 @@ def test_every_asset_is_served_from_here_and_asked_for_once(board: Board) -> Non
         assert again.status_code == 304
 
 
+def test_assets_are_packed_for_those_who_take_it_and_pages_never_are(board: Board) -> None:
+    path = board.url + "/static/htmx-2.min.js"
+    plain, packed = (
+        httpx.get(path, headers={"accept-encoding": taken}, trust_env=False)
+        for taken in ("identity", "gzip")
+    )
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    again = httpx.get(path, headers={"if-none-match": packed.headers["etag"]}, trust_env=False)
+    assert again.status_code == 304
+    with board.client() as client:
+        page = client.get("/", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in page.headers
+
+
 @pytest.mark.parametrize("path", ["/static/", "/static/x.css", "/static/x/board.css"])
 def test_only_assets_are_served(board: Board, path: str) -> None:
     assert httpx.get(board.url + path, trust_env=False).status_code == 404

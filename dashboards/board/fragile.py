@@ -86,7 +86,8 @@ class Fragile:
             return found
 
         n, n_product, n_event, n_total = zip(*counts, strict=True)
-        names = [str(i) for i in range(len(counts))]
+        # a table is sorted by its names
+        names = [f"{i:09}" for i in range(len(counts))]
         table = PairTable.of(
             names, names, n=n, n_product=n_product, n_event=n_event, n_total=n_total
         )

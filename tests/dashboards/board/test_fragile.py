@@ -60,6 +60,14 @@ def test_of_very_many_reports_it_is_said_that_they_are_many() -> None:
     assert [name for name, _ in each.rules] == ["ic025", "evans_prr", "ror025"]
 
 
+def test_of_many_pairs_each_has_its_own_answer() -> None:
+    kept = Fragile(RULES)
+    counts = [(3 + i, 400 + i, 43 + i, 90_000) for i in range(25)]
+    together = kept._fewest(counts, None, RULES)
+    assert together == [kept._fewest([one], None, RULES)[0] for one in counts]
+    assert all(k is not None and k <= n for k, (n, *_) in zip(together, counts, strict=True))
+
+
 def test_answers_are_the_same_when_they_are_asked_for_again(board: Board) -> None:
     kept = Fragile(RULES)
     with board.filled.store.read() as connection:

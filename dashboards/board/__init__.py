@@ -235,6 +235,7 @@ class _Board:
             "course.html",
             course=course,
             charts=measured.charts(course.records, marks),
+            dated=measured.marked(course.records),
             **context,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from dashboards.board.milestones import Milestone, days, milestones
 from dashboards.board.timeline import Chart, Line, chart
 from detectors.followup.record import Observed
 from schemas.followup import (
@@ -41,6 +42,7 @@ def charts(records: Sequence[Observed], marks: Sequence[float] = ()) -> list[Cha
     if not held:
         return []
     span = (min(one.instant for one in ordered), max(one.instant for one in ordered))
+    dated = days(marked(ordered))
     doses = [one.instant for one in ordered if isinstance(one.record, Dose)]
     order = [*(t for t in _FIRST if t in held), *sorted(held.keys() - set(_FIRST))]
     found = (
@@ -50,10 +52,24 @@ def charts(records: Sequence[Observed], marks: Sequence[float] = ()) -> list[Cha
             span,
             doses,
             marks,
+            dated=dated,
         )
         for title in order
     )
     return [one for one in found if one is not None]
+
+
+def marked(records: Sequence[Observed]) -> tuple[Milestone, ...]:
+    """Dates of labels, alerts and publicity of the products of a course, while it was seen."""
+    if not records:
+        return ()
+    instants = [one.instant for one in records]
+    found = {
+        one
+        for product in {record.product for record in records}
+        for one in milestones(product, min(instants), max(instants))
+    }
+    return tuple(sorted(found, key=lambda one: one.date))
 
 
 def quantities(observed: Observed) -> Iterator[tuple[str, str, float]]:

@@ -8,7 +8,10 @@ from html import unescape
 import pytest
 from playwright.sync_api import Browser
 
+from dashboards.board.measured import charts, marked
 from dashboards.board.timeline import MOST, Line, chart
+from detectors.followup.record import Observed, observed
+from schemas.followup import FOLLOWUP
 from tests.browser import look_at
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.followups import follow, record
@@ -98,3 +101,19 @@ def test_the_pages_are_accessible_at_every_width(chromium: Browser, empty: Board
         look_at(page, "course")
     context.close()
     assert complaints == []
+
+
+def test_dates_of_labels_and_alerts_are_marked_on_pictures_of_a_course() -> None:
+    def dose(at: str) -> Observed:
+        fields = {"registry": "r", "record_id": at, "patient": "p", "course": "c", "at": at}
+        held = {**fields, "kind": "dose", "product": "ketamine", "dose_mg": 35, "route": "oral"}
+        return observed(FOLLOWUP.validate_python(held), product="ketamine")
+
+    records = [dose("2023-08-01"), dose("2023-10-10"), dose("2023-11-01")]
+    assert [one.date for one in marked(records)] == ["2023-08-30", "2023-10-10", "2023-10-11"]
+    (drawn,) = charts(records)
+    dated = re.search(r'class="dated" d="([^"]*)"', drawn.svg)
+    assert dated is not None
+    # 29, 70 and 71 of 92 days
+    assert [float(x) for x in re.findall(r"M([\d.]+) ", dated[1])] == [315.2, 760.9, 771.7]
+    assert marked([]) == ()

@@ -24,9 +24,11 @@ from streams.agents.erasure_verification import check_erased
 from streams.agents.fits import fit, live_scores
 from streams.agents.recount import recount
 from streams.agents.reports import DATASETS
+from streams.agents.sealed_verification import check_opens
 from streams.agents.trail_verification import check_acts, check_heads, check_signatures, check_trail
 from streams.agents.versions import Case, Version
 from streams.log.base import Log
+from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.store import tables
 from streams.store.changes import newest_changes
@@ -266,15 +268,21 @@ def verify(
     settings: Settings,
     log: Log,
     configuration: Configuration,
+    *,
     outside: Sequence[Head] = (),
+    sealer: Sealer | None = None,
 ) -> list[Check]:
-    """Every check, in one snapshot; `outside`: heads of the trail that were kept elsewhere."""
+    """Every check, in one snapshot.
+
+    `outside`: heads of the trail that were kept elsewhere; `sealer`: opens records as received.
+    """
     legible(connection)
     return [
         *check_conservation(connection, log, settings.partitions()),
         check_dispositions(connection),
         check_sealed(connection),
         check_erased(connection),
+        check_opens(connection, sealer),
         check_newest(connection),
         check_rebuild(connection, configuration.watchlist),
         check_looks(connection),

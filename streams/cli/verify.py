@@ -38,17 +38,20 @@ def command(settings: Settings, as_json: bool, kept: tuple[Path, ...], timeout: 
     from streams.store import heads
     from streams.store.store import open_store
 
+    sealer = load_sealer(settings.data)
     outside = [
         head for path in kept for head in heads.read(path.read_text("utf-8", errors="replace"))
     ]
-    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
+    store = open_store(settings.store, create=False, sealer=sealer)
     log = open_log(settings.broker)
     try:
         with running_worker(settings):
             position = settle(settings, store, log, reason="verify", timeout=timeout)
             with store.read() as connection:
                 configuration = Configuration.load(settings)
-                checks = verify(connection, settings, log, configuration, outside)
+                checks = verify(
+                    connection, settings, log, configuration, outside=outside, sealer=sealer
+                )
     finally:
         log.close()
         store.close()

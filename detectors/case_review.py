@@ -6,7 +6,7 @@ from collections.abc import Collection, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detectors.coding import COUNTED
+from detectors.coding import COUNTED, NOT_COUNTED
 from schemas.envelope import Change
 from schemas.vocabulary.listed import Listed
 
@@ -76,7 +76,7 @@ class Lists:
 
 
 def reviewed(change: Change, lists: Lists) -> tuple[Held, ...]:
-    """What a case as its newest version says satisfies; nothing where it is nullified.
+    """What a case as its newest version says satisfies; nothing where it does not count.
 
     Only products that are watched and whose role counts; terms, no groups; whole products, no
     routes or settings. The day is the later of those since which the case holds the product, the
@@ -100,7 +100,7 @@ def reviewed(change: Change, lists: Lists) -> tuple[Held, ...]:
         # the most are not watched
         if product.name not in lists.watched or product.role not in COUNTED:
             continue
-        if change.status == "nullified":
+        if change.status in NOT_COUNTED:
             break
         for event in change.events:
             if event.name in lists.left_out:

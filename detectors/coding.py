@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from detectors.casebook import CaseContent
 from detectors.disproportionality.table import PairTable
-from schemas.envelope import Change
+from schemas.envelope import LINKED, Change
 
 COUNTED = frozenset({"suspect", "interacting", "unknown"})
+NOT_COUNTED = frozenset({"nullified", LINKED})
 GROUP = "group:"
 _NEVER = 1 << 62
 
@@ -22,7 +23,7 @@ def content(
     roles: frozenset[str] = COUNTED,
     strata_of: Callable[[str], bool] | None = None,
 ) -> CaseContent | None:
-    """What a changed case counts as; None where it is nullified.
+    """What a changed case counts as; None where it is nullified, or another case counts for it.
 
     Products count whose role is one of `roles`. Each group of an event is an event of its own,
     `group:NAME`, from the first day of its terms. A product for which `strata_of` is true also
@@ -41,7 +42,7 @@ def content(
     >>> counted.events
     (('Cystitis', 730001), ('group:urinary', 730001))
     """
-    if change.status == "nullified":
+    if change.status in NOT_COUNTED:
         return None
     products: list[tuple[str, int]] = []
     for product in change.products:

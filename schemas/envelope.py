@@ -83,10 +83,24 @@ class CodedEvent(msgspec.Struct, frozen=True, array_like=True):
     fatal: int = 0
 
 
+class Ids(msgspec.Struct, frozen=True, array_like=True):
+    """The ids of a report as hashes (`schemas.linking`): of the sender, its own, others it names.
+
+    `nameable`: whether its own is such that another report can be meant by it.
+    """
+
+    sender: int
+    own: int
+    nameable: bool
+    named: tuple[int, ...] = ()
+
+
 # what a book of the detector is kept by, but for the demand of a checkpoint, and the canary
 Kind = Literal["case", "course", "checkpoint", "canary"]
 
 CANARY: Literal["canary"] = "canary"
+
+LINKED = "linked"
 
 # why a checkpoint is demanded where an import has ended: its days can be closed
 IMPORT_ENDED = "import"
@@ -100,6 +114,11 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     `reason` why a checkpoint is demanded, or the stream that a canary came by. `case_id` of a
     course is its own number; `payload` is what it contributes to the cohort
     (`detectors.followup.content`).
+
+    `ids` and `told` (what its information date sorts by) are what links cases of several senders.
+    The detector says the rest: a case for which another one counts has the status `linked`, and
+    its number in `counted_by`. Where that changes because of another case, the detector makes a
+    change of its own, with the reason `linked`; `extra` counts those, within `revision`.
     """
 
     kind: Kind
@@ -115,6 +134,15 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     taken_at: float = 0.0
     reason: str = ""
     payload: bytes = b""
+    ids: Ids | None = None
+    told: str = ""
+    extra: int = 0
+    counted_by: int = 0
+
+    @property
+    def versions(self) -> int:
+        """How many versions of its own the case has had."""
+        return self.revision - self.extra
 
 
 class Changes(msgspec.Struct, frozen=True, array_like=True):

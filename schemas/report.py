@@ -144,7 +144,12 @@ class Report(Strict):
         None, description="ISO 3166-1 alpha-2 (C.2.r.3)"
     )
     external_ids: tuple[Identifier, ...] = Field(
-        (), max_length=50, description="ids of this case elsewhere (C.1.8.1, C.1.9.1, C.1.10)"
+        (),
+        max_length=50,
+        description=(
+            "ids of this case elsewhere (C.1.8.1, C.1.9.1, C.1.10); reports of several senders "
+            "that name a common one, or one the other's `report_id`, count once"
+        ),
     )
     patient: Patient | None = None
     products: tuple[Product, ...] = Field((), max_length=500)

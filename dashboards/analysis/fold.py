@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from detectors.casebook import Casebook
 from detectors.coding import content
-from schemas.envelope import Change, decode_change
+from schemas.envelope import LINKED, Change, decode_change
 from streams.store import tables
 from streams.store.changes import newest_changes
 from streams.store.enclosed import ERASED, disclosed
@@ -92,8 +92,8 @@ class Fold:
 def fold(connection: Connection, position: int, strata_of: Callable[[str], bool]) -> Fold:
     """Every case as of a position; `strata_of`: products that also count by route and setting."""
     changes = {change.case_id: change for change in newest_changes(connection, position)}
-    revisions = {number: change.revision for number, change in changes.items()}
-    known = sorted(versions_of(connection, revisions, position), key=lambda one: one[0])
+    numbers = {number: change.versions for number, change in changes.items()}
+    known = sorted(versions_of(connection, numbers, position), key=lambda one: one[0])
     cases = tuple(
         Case(sender, report_id, changes[number], versions)
         for number, sender, report_id, versions in known
@@ -115,11 +115,11 @@ def fold(connection: Connection, position: int, strata_of: Callable[[str], bool]
 
 
 def versions_of(
-    connection: Connection, revisions: Mapping[int, int], position: int
+    connection: Connection, numbers: Mapping[int, int], position: int
 ) -> Iterator[tuple[int, str, str, tuple[Version, ...]]]:
     """Number, sender and name of each case, and its versions known at a position, the newest last.
 
-    `revisions`: of each case asked for, that which it had there.
+    `numbers`: of each case asked for, how many it had there.
     """
     cases, versions, records = tables.cases, tables.versions, tables.records
     query = (
@@ -139,12 +139,12 @@ def versions_of(
         .where(cases.c.stream == "reports")
         .order_by(versions.c.case_id, versions.c.id)
     )
-    if len(revisions) <= FEW:
-        query = query.where(versions.c.case_id.in_(list(revisions)))
+    if len(numbers) <= FEW:
+        query = query.where(versions.c.case_id.in_(list(numbers)))
     rows = connection.execute(query.execution_options(yield_per=5_000))
     later: dict[int, tuple[str, str, list[Version]]] = {}
     for number, group in groupby(rows, key=lambda row: row.case_id):
-        if number not in revisions:
+        if number not in numbers:
             continue
         listed = list(group)
         own = [
@@ -152,7 +152,7 @@ def versions_of(
             for row in listed
         ]
         named = listed[0].sender, listed[0].report_id
-        if len(own) > revisions[number]:
+        if len(own) > numbers[number]:
             later[number] = (*named, own)
         else:
             yield number, *named, _ordered(connection, own)
@@ -177,7 +177,9 @@ def _taken(connection: Connection, numbers: Iterable[int], position: int) -> dic
             .order_by(table.c.case_id, table.c.revision)
         )
         for number, body in rows:
-            out.setdefault(number, []).append(decode_change(body).taken_at)
+            change = decode_change(body)
+            if change.reason != LINKED:  # else another case made it
+                out.setdefault(number, []).append(change.taken_at)
     return out
 
 

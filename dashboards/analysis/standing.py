@@ -88,13 +88,11 @@ class Standing:
         found = []
         for start in range(0, len(numbers), FEW):
             part = {number: changed[number] for number in numbers[start : start + FEW]}
-            revisions = {number: revision for number, (revision, _) in part.items()}
             changes = _changes_of(connection, part)
+            counts = {number: change.versions for number, change in changes.items()}
             found += [
                 Case(sender, report_id, changes[number], versions)
-                for number, sender, report_id, versions in versions_of(
-                    connection, revisions, position
-                )
+                for number, sender, report_id, versions in versions_of(connection, counts, position)
             ]
         return position, sorted(found, key=lambda case: case.change.case_id)
 
@@ -109,7 +107,7 @@ class Standing:
                 if self._changed.get(number, (0, 0))[0] >= change.revision:
                     continue
                 self._changed[number] = (change.revision, position)
-                touched[number] = change.revision
+                touched[number] = change.versions
                 products[number] = self._shared(given(change))
                 self._traits.setdefault(number, _NOTHING)
                 yield number, change.revision, content(change, strata_of=self._watches)

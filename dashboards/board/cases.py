@@ -86,7 +86,9 @@ def cases(
             versions.c.coded,
         )
         .join(table, (table.c.id == versions.c.case_id) & (table.c.newest == versions.c.id))
+        .outerjoin(tables.linked_cases, tables.linked_cases.c.case_id == table.c.id)
         .where(table.c.stream == "reports", versions.c.status == "active")
+        .where(tables.linked_cases.c.case_id.is_(None))  # another one counts for them
         .order_by(versions.c.id.desc())
     )
     # no index leads from a pair to its cases; names stand in the coded bytes as they are, so

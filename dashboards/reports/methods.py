@@ -35,7 +35,8 @@ def methods(setting: Setting, received: tuple[str, str]) -> Methods:
             "beside what was sent; what it does not know counts under the name as sent. It is not "
             "MedDRA; event terms are those sent, in one spelling.",
             "A product or an event counts once a case.",
-            "Cases of different senders are not linked: duplicates between them are not removed.",
+            "Cases of different senders that name a common id, or one the other's own, count once, "
+            "as the one that was told last says. Duplicates without such an id are not removed.",
         ),
         filters=(
             "Roles that count: suspect, interacting, and unknown (read as suspect). Concomitant "

@@ -88,6 +88,7 @@ class Quality(Struct, frozen=True):
     superseded: int
     cases: int
     nullified: int
+    linked: int
     active: int
     in_dataset: int
     with_product: int

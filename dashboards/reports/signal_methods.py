@@ -192,6 +192,7 @@ def _flow(report: Report) -> Table:
         ("older versions", -q.superseded, "superseded by a newer one"),
         ("Cases", q.cases, ""),
         ("nullified", -q.nullified, "void by their senders"),
+        ("linked", -q.linked, "another sender's report of the same case counts"),
         ("Cases that count", q.active, ""),
         (f"in dataset {pair.dataset}", q.in_dataset, "N"),
         ("with the product, in a role that counts", q.with_product, "a + b"),
@@ -203,7 +204,7 @@ def _flow(report: Report) -> Table:
         (column("Step", 3), numbers("Number"), column("Remark", 2)),
         ((name, count(n).replace("-", "−"), remark) for name, n, remark in rows),
         "Received = accepted + not counted; accepted = cases + superseded; cases = counting + "
-        "nullified.",
+        "nullified + linked.",
     )
 
 

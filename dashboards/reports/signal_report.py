@@ -19,6 +19,7 @@ from dashboards.reports.moment import AsOf, utc
 from dashboards.reports.origin import origin
 from dashboards.reports.setting import Setting
 from detectors.coding import base
+from schemas.envelope import LINKED
 from schemas.errors import InputError
 from streams.store import tables
 
@@ -181,7 +182,8 @@ def _quality(
     accepted = sum(len(case.versions) for case in found.cases)
     taken = received(connection, found.newest_record)
     n, n_product, n_event, n_total = found.book.counts(*pair)
-    nullified = sum(case.change.status != "active" for case in found.cases)
+    nullified = sum(case.change.status == "nullified" for case in found.cases)
+    linked = sum(case.change.status == LINKED for case in found.cases)
     return Quality(
         received=taken,
         accepted=accepted,
@@ -189,7 +191,8 @@ def _quality(
         superseded=found.superseded,
         cases=len(found.cases),
         nullified=nullified,
-        active=len(found.cases) - nullified,
+        linked=linked,
+        active=len(found.cases) - nullified - linked,
         in_dataset=n_total,
         with_product=n_product,
         with_event=n_event,

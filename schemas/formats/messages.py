@@ -131,6 +131,7 @@ class Messages:
         )
         self._outside = bytearray(self._head)
         self._count = 0
+        self._between = False
 
     def check_end(self) -> None:
         """Raise `InputError` ("malformed_xml") where what is outside of the messages is no XML, as
@@ -200,11 +201,16 @@ class Messages:
         self._over = not chunk
 
     def _keep(self, start: int, end: int) -> None:
+        if self._between:
+            # white space between messages says nothing, and of 100,000 it is more than is kept
+            start = end - len(self._buffer[start:end].lstrip())
+            self._between = start == end
         room = max(0, _OUTSIDE - len(self._outside))
         self._outside += self._buffer[start : min(end, start + room)]
 
     def _message(self, name: bytes, start: int, end: int, fault: Fault | None = None) -> Message:
         self._count += 1
+        self._between = True
         part = self._buffer[start : min(end, start + MAX_BYTES) if fault else end]
         return Message(self._count, name.decode(), self._head + part + self._tail, fault)
 

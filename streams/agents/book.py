@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +33,8 @@ class Book(Protocol):
     def begin(self, moment: Moment) -> None:
         """Write what the first transaction has to, before any of its changes."""
 
-    def take(self, change: Change) -> bool:
-        """Count a change; False where it has been counted before."""
+    def take(self, connection: Connection, change: Change) -> Sequence[Change]:
+        """Count a change: it and what moved because of it; nothing where it is held already."""
 
     def read(self, moment: Moment) -> None:
         """A message has been read to its end: say what needs no statistics."""

@@ -82,12 +82,9 @@ class Confirming:
                 self._evidence[one.id] = Evidence(one.family, one.margin)
         self._new = []
 
-    def take(
-        self, change: Change, counted: CaseContent | None, held: CaseContent | None, *, first: bool
-    ) -> None:
+    def take(self, change: Change, counted: CaseContent | None, held: CaseContent | None) -> None:
         """Let a change enter the look of its day; `held`: what its case counted as until now."""
-        known = () if first else self._earlier.add(change.case_id, held)
-        enter(self._looks, change, counted, known)
+        enter(self._looks, change, counted, self._earlier.add(change, held))
 
     def write(self, connection: Connection) -> None:
         """Store what of the open looks has not been."""

@@ -86,19 +86,21 @@ class Detector:
             for position, changes in batch:
                 reason = ""
                 before = len(rows)
-                for place, change in enumerate(changes.changes):
+                for change in changes.changes:
+                    counted: Sequence[Change] = (change,)
                     if change.kind == CANARY:
                         canaries.append(change)
                         continue
                     if change.kind == "checkpoint":
                         reason = change.reason or "asked for"
-                    elif not self._book_of[change.kind].take(change):
-                        continue
-                    elif change.origin == "push":
-                        taken.append((position, change.taken_at))
-                    key = (change.kind, change.case_id, change.revision)
-                    rows.append((position, place, *key, encode(change), at))
-                    self._checkpoints.changes += 1
+                    else:
+                        counted = self._book_of[change.kind].take(connection, change)
+                        if counted and change.origin == "push":
+                            taken.append((position, change.taken_at))
+                    for one in counted:
+                        key = (one.kind, one.case_id, one.revision)
+                        rows.append((position, len(rows) - before, *key, encode(one), at))
+                        self._checkpoints.changes += 1
                 for book in self._books:
                     book.read(Moment(connection, position, at))
                 # checkpoints are a function of the table of changes: none where nothing is in it

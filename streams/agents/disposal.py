@@ -17,6 +17,7 @@ from schemas.coding import code
 from schemas.envelope import CANARY, VERSION, Change, Changes, encode
 from schemas.envelope import MAX_RECORDS as MAX_CHANGES
 from schemas.errors import Fault
+from schemas.linking import ids_of
 from schemas.quality import QualityResult, QualitySuite, Row
 from schemas.record import Stream
 from schemas.vocabulary import Vocabulary
@@ -144,6 +145,7 @@ class Disposal:
                     events=coding.events,
                     serious=coding.serious,
                     fatal=coding.fatal,
+                    ids=ids_of(entry.sender, entry.record_id or "", item.body),
                 )
 
     def _check(self, items: Sequence[Item]) -> QualityResult:

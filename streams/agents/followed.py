@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,12 +82,12 @@ class Followed:
         """The family of the cohort with its size."""
         return [str(self.evidence)]
 
-    def take(self, change: Change) -> bool:
-        """Count a change; False where it is a revision that is held already."""
+    def take(self, connection: Connection, change: Change) -> Sequence[Change]:
+        """Count a change; nothing where it is a revision that is held already."""
         if change.revision <= (self.book.revision(change.case_id) or 0):
-            return False
+            return ()
         self._apply(change)
-        return True
+        return (change,)
 
     def read(self, moment: Moment) -> None:
         """Raise urgent findings at once, and say which are no longer there."""

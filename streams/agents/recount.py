@@ -18,16 +18,21 @@ from streams.store.looks import Closed
 
 
 class Earlier:
-    """What earlier revisions of a case held, of cases that have had more than one."""
+    """What earlier revisions of a case held, of cases that have had more than one; and of a case
+    that counts for others, what those had counted as until then: a pair enters once a cluster.
+    """
 
     def __init__(self) -> None:
         self._held: dict[int, tuple[Names, ...]] = {}
 
-    def add(self, case_id: int, held: CaseContent | None) -> tuple[Names, ...]:
-        """Remember what a case held until now; all that it ever held."""
-        known = self._held.get(case_id, ())
+    def add(self, change: Change, held: CaseContent | None) -> tuple[Names, ...]:
+        """Remember what a case counted as until this change; all that it ever held."""
+        known = self._held.get(change.case_id, ())
         if held is not None and (names := Names.of(held)) not in known:
-            known = self._held[case_id] = (*known, names)
+            known = self._held[change.case_id] = (*known, names)
+        if known and (speaker := change.counted_by):
+            theirs = self._held.get(speaker, ())
+            self._held[speaker] = (*theirs, *(names for names in known if names not in theirs))
         return known
 
     @classmethod
@@ -38,10 +43,11 @@ class Earlier:
         query = select(table.c.case_id, table.c.body).where(
             table.c.kind == "case", table.c.case_id.in_(_more_than_once())
         )
-        rows = connection.execute(query.order_by(table.c.case_id, table.c.revision))
-        for case_id, group in groupby(rows, key=lambda row: row.case_id):
-            for row in list(group)[:-1]:
-                earlier.add(case_id, content(decode_change(row.body)))
+        held: dict[int, CaseContent | None] = {}
+        for case_id, body in connection.execute(query.order_by(table.c.position, table.c.place)):
+            change = decode_change(body)
+            earlier.add(change, held.get(case_id))
+            held[case_id] = content(change)
         return earlier
 
 
@@ -82,9 +88,8 @@ def recount(connection: Connection, looks: Looks) -> list[Closed]:
                 continue
             change = decode_change(row.body)
             counted = content(change)
-            known: tuple[Names, ...] = ()
+            known = earlier.add(change, held.get(change.case_id))
             if change.case_id in again:
-                known = earlier.add(change.case_id, held.get(change.case_id))
                 held[change.case_id] = counted
             enter(looks, change, counted, known)
         if (checkpoint := at.get(position)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from sqlalchemy import Connection, delete
@@ -11,6 +12,7 @@ from detectors.coding import content
 from detectors.dating import History
 from schemas.envelope import Change
 from streams.agents.book import Figures
+from streams.agents.clusters import Clusters
 from streams.agents.configuration import Configuration
 from streams.agents.confirming import Confirming
 from streams.agents.fits import fit
@@ -40,6 +42,7 @@ class Reports:
     def load(self, connection: Connection) -> None:
         """Rebuild everything from the store."""
         self._watched: set[str] = set()
+        self._clusters = Clusters()
         self._review = Review(self._configuration, self._signals)
         self.book = Casebook.of(map(self._counted, newest_changes(connection)))
         self._review.begin()
@@ -51,18 +54,19 @@ class Reports:
         """Open the families that are to be."""
         self._confirming.begin(moment)
 
-    def take(self, change: Change) -> bool:
-        """Count a change; False where it is a revision that is held already."""
-        number = change.case_id
-        revision = self.book.revision(number)
-        if revision is not None and change.revision <= revision:
-            return False
-        counted = self._content(change)
-        held = None if revision is None else self.book.content(number)
-        self._confirming.take(change, counted, held, first=revision is None)
-        self._screening.touch(self.book.apply(number, change.revision, counted))
-        self._review.take(change)
-        return True
+    def take(self, connection: Connection, change: Change) -> Sequence[Change]:
+        """Count a change, and the cases that it links or parts: what counts of each from now on.
+
+        Nothing where it is a revision that is held already.
+        """
+        held = self.book.revision(change.case_id) or 0
+        found = self._clusters.take(connection, change, held)
+        for one in found:
+            counted = self._content(one)
+            self._confirming.take(one, counted, self.book.content(one.case_id))
+            self._screening.touch(self.book.apply(one.case_id, one.revision, counted))
+            self._review.take(one)
+        return found
 
     def read(self, moment: Moment) -> None:
         """Say what the cases of a message satisfy by themselves."""
@@ -73,8 +77,9 @@ class Reports:
         self._screening.rescore(moment, self._fits)
 
     def write(self, moment: Moment) -> None:
-        """Store the looks that are open."""
+        """Store the looks that are open, and which cases are linked."""
         self._confirming.write(moment.connection)
+        self._clusters.write(moment)
 
     def lines(self) -> list[str]:
         """The families."""
@@ -94,6 +99,7 @@ class Reports:
 
     def _counted(self, change: Change) -> tuple[int, int, CaseContent | None]:
         self._review.take(change)
+        self._clusters.load(change)
         return change.case_id, change.revision, self._content(change)
 
     def _content(self, change: Change) -> CaseContent | None:

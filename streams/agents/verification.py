@@ -14,6 +14,7 @@ from sqlalchemy import Connection, exists, func, select, union_all
 from detectors.casebook import Casebook
 from detectors.coding import content
 from detectors.evidence import Evidence
+from detectors.linking import linked, member
 from detectors.looks import Looks
 from schemas.envelope import Change
 from schemas.vocabulary import Watchlist
@@ -102,10 +103,21 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
         (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
         for change in newest_changes(connection)
     )
-    batch = Casebook.of(
-        (change.case_id, change.revision, content(change, strata_of=watchlist.watches))
+    cases = [
+        case.change(origin="", taken_at=0.0)
         for case, _, _ in _stored_cases(connection, stream="reports")
-        for change in [case.change(origin="", taken_at=0.0)]
+    ]
+    known = ((change.case_id, member(change)) for change in cases)
+    elsewhere = linked({case_id: one for case_id, one in known if one is not None})
+    batch = Casebook.of(
+        (
+            change.case_id,
+            change.revision,
+            content(change, strata_of=watchlist.watches)
+            if change.case_id not in elsewhere
+            else None,
+        )
+        for change in cases
     )
     datasets = sorted({*folded.datasets, *batch.datasets})
     whole = {dataset: batch.table(dataset) for dataset in datasets}
@@ -124,6 +136,7 @@ def check_rebuild(connection: Connection, watchlist: Watchlist) -> Check:
     other_fits = sum(stored.by_dataset.get(name) != fits.by_dataset[name] for name in datasets)
     figures = {
         "cases": sum(batch.n_total(d) for d in datasets),
+        "linked": len(elsewhere),
         "pairs": sum(map(len, whole.values())),
         "counts_differing": counts,
         "scores_differing": scores,

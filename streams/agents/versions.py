@@ -74,6 +74,7 @@ class Case:
             status=newest.status,
             origin=origin,
             taken_at=taken_at,
+            told=newest.sort_key,
         )
         if newest.status == "nullified":
             return msgspec.structs.replace(changed, products=(), events=())

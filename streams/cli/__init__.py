@@ -27,6 +27,7 @@ COMMANDS = {
     "critical-value": "The value that a maxSPRT test has to exceed.",
     "simulate": "Simulated courses and reports, with planted harms, as a file.",
     "report": "A signal report or a periodic one, and whether a given one is right.",
+    "cases": "The case series of a signal, in any format that is written.",
     "verify": "Conservation, and rebuild equals live.",
     "rebuild": "Everything recomputed from the records as received, and compared.",
     "quarantine": "What was held back, and why; send it through again.",

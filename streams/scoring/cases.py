@@ -15,10 +15,12 @@ from tqdm import tqdm
 
 from detectors.casebook import Casebook, CaseContent
 from detectors.coding import content
+from detectors.linking import linked, member
 from schemas import formats, times
 from schemas.coding import code
 from schemas.envelope import Change
 from schemas.errors import InputError, InvalidRecord, RecordError
+from schemas.linking import ids_of
 from schemas.quality import measures
 from schemas.quality.limits import limits
 from schemas.record import check, checked
@@ -78,7 +80,11 @@ class Reading:
         moment = information_date or body.get(DATED, UNDATED)
         coding = code(self.vocabulary, body, times.day(moment))
         coded = Change(
-            "case", dataset=coding.dataset, products=coding.products, events=coding.events
+            "case",
+            dataset=coding.dataset,
+            products=coding.products,
+            events=coding.events,
+            ids=ids_of(*case, body),
         )
         held = self.cases.setdefault(case, Case(len(self.cases)))
         one = Version(
@@ -103,8 +109,11 @@ class Reading:
         )
 
     def _contents(self) -> Iterator[tuple[int, int, CaseContent | None]]:
+        changes = {one.id: one.change(origin="import", taken_at=0.0) for one in self.cases.values()}
+        known = ((number, member(change)) for number, change in changes.items())
+        elsewhere = linked({number: one for number, one in known if one is not None})
         for case in self.cases.values():
-            counted = content(case.change(origin="import", taken_at=0.0), roles=self.roles)
+            counted = None if case.id in elsewhere else content(changes[case.id], roles=self.roles)
             if counted is not None and not self.groups:
                 own = tuple(e for e in counted.events if not e[0].startswith("group:"))
                 counted = CaseContent(counted.dataset, counted.products, own)

@@ -134,10 +134,17 @@ changes = Table(
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("kind", String, nullable=False),
-    Column("case_id", Id, nullable=False),
+    Column("case_id", Id, nullable=False, index=True),
     Column("revision", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="MessagePack: envelope.Change"),
     Column("applied_at", Float, nullable=False, index=True),
+)
+
+linked_cases = Table(
+    "linked_cases",
+    metadata,
+    Column("case_id", Id, primary_key=True, autoincrement=False),
+    Column("counted_by", Id, nullable=False, comment="the case that counts for it"),
 )
 
 checkpoints = Table(

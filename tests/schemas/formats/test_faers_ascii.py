@@ -271,6 +271,10 @@ def published(path: Path) -> dict[str, Rows]:
     return found
 
 
+def _columns(table: Rows) -> set[str]:
+    return set(next(iter(table.values()))[0])
+
+
 @pytest.mark.parametrize(
     ("name", "case_column", "suspect", "concomitant", "interacting", "terms", "deaths", "studies"),
     [
@@ -304,6 +308,18 @@ def test_a_published_quarter_has_the_counts_of_its_tables(  # noqa: PLR0917
         assert [(p.name, p.role) for p in report.products] == [
             (row["drugname"], roles[row["role_cod"]]) for row in tables["drug"][key]
         ]
+        # the tables of therapies and indications name the drug by its number
+        number = "dsg_drug_seq" if "dsg_drug_seq" in _columns(tables["ther"]) else "drug_seq"
+        starts = defaultdict(list)
+        for row in tables["ther"][key]:
+            if row["start_dt"]:
+                starts[row[number]].append(row["start_dt"])
+        number = "indi_drug_seq" if "indi_drug_seq" in _columns(tables["indi"]) else "drug_seq"
+        given = {row[number]: row["indi_pt"] for row in reversed(tables["indi"][key])}
+        for product, row in zip(report.products, tables["drug"][key], strict=True):
+            assert product.indication == (given.get(row["drug_seq"]) or None)
+            started = min(starts[row["drug_seq"]], default=None)
+            assert (product.started_at or "").replace("-", "") == (started or "")
         assert [x.term for x in report.reactions] == [row["pt"] for row in tables["reac"][key]]
         outcomes = {row["outc_cod"] for row in tables["outc"][key]}
         assert ("death" in report.reactions[0].seriousness) == ("DE" in outcomes)

@@ -63,7 +63,7 @@ def test_how_the_bytes_come_makes_no_difference(parts: list[bytes], size: int) -
 
 @given(st.lists(_PARTS, max_size=8))
 def test_every_byte_but_comments_is_in_a_message_or_outside(parts: list[bytes]) -> None:
-    kept = [part for part in parts if not part.startswith(b"<!--")]
+    kept = [part for part in parts if not part.startswith(b"<!--") and part.strip()]
     content = b"<r>" + b"".join(kept) + b"</r>"
     found, outside = cut(content)
     inside = sum(len(raw) - len(b"<r></r>") for _, raw, _ in found)
@@ -109,6 +109,13 @@ class Endless:
 
     def read(self, size: int = -1, /) -> bytes:
         return next(self._chunks, b"")
+
+
+def test_white_space_between_any_number_of_messages_hides_no_end() -> None:
+    content = b"<r><a/>" + b"<m>1</m>\r\n  " * 50_000 + b"  <b c='1'/>\n</r>"
+    found, outside = cut(content)
+    assert len(found) == 50_000
+    assert outside == b"<r><a/><b c='1'/>\n</r>"
 
 
 def test_memory_does_not_grow_with_the_file() -> None:

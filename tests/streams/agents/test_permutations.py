@@ -1,4 +1,4 @@
-"""The same versions, repeats and nullifications, in any order and any lots, count the same."""
+"""The same versions, repeats, nullifications and links, in any order and lots, count the same."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from schemas.envelope import VERSION, Change, Changes, Entry, Envelope, decode_changes
 from schemas.record import check
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, Watchlist
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal
 from streams.agents.items import Taken
+from streams.agents.verification import check_looks, check_rebuild
 from streams.sealing import Sealer
 from streams.store import tables
 from streams.store.conservation import conservation
@@ -31,16 +32,19 @@ SEALER = Sealer(bytes(32))
 VOCABULARY = Vocabulary.load()
 
 one_version = st.builds(
-    lambda case, version, day, product, term, outcome, status: report(
-        "clinic",
-        f"R-{case}",
+    lambda sender, case, named, version, day, product, term, outcome, status: report(
+        sender,
+        f"CASE-{case}",
+        external_ids=sorted(named - {f"CASE-{case}"}),
         version=version,
         received_at=f"2025-03-{day:02d}",
         products=[{"name": product, "role": "suspect"}],
         reactions=[{"term": term, "outcome": outcome}],
         status=status,
     ),
+    st.sampled_from(["clinic", "clinic", "maker", "agency"]),
     st.integers(0, 5),
+    st.sets(st.sampled_from(["CASE-0", "CASE-1", "CASE-2", "WW-2025-1"]), max_size=2),
     st.none() | st.integers(1, 3),
     st.integers(1, 9),
     st.sampled_from(["Spravato", "Ketalar", "sertraline"]),
@@ -52,11 +56,11 @@ one_version = st.builds(
 
 def entry(index: int, record: dict[str, Any]) -> Entry:
     raw = json.dumps(record).encode()
-    found = check("reports", raw, sender="clinic", taken_at=TAKEN)
+    found = check("reports", raw, sender=record["sender"], taken_at=TAKEN)
     sealed = SEALER.seal(raw)
     return Entry(
         index,
-        "clinic",
+        record["sender"],
         "push",
         TAKEN.timestamp(),
         *sealed,
@@ -99,13 +103,20 @@ def outcome(new_store: NewStore, lots: list[list[dict[str, Any]]]) -> tuple[Any,
                 .order_by(signals.c.product, signals.c.event, held.c.rule)
             ).all()
             counted = connection.execute(
-                select(cases.c.report_id, versions.c.content_hash)
+                select(cases.c.key, versions.c.content_hash)
                 .join(versions, versions.c.id == cases.c.newest)
-                .order_by(cases.c.report_id)
+                .order_by(cases.c.key)
             ).all()
+            key = {row.id: row.key for row in connection.execute(select(cases.c.id, cases.c.key))}
+            linked = {
+                (key[row.case_id], key[row.counted_by])
+                for row in connection.execute(select(tables.linked_cases))
+            }
+            assert check_rebuild(connection, Watchlist.load(None, VOCABULARY)).holds
+            assert check_looks(connection).holds
     assert law.holds
     assert law.received == sum(map(len, lots))
-    return scored, reviewed, counted, {k: law.disposed[k] for k in ("counted", "nullified")}
+    return scored, reviewed, counted, linked, {k: law.disposed[k] for k in ("counted", "nullified")}
 
 
 def cut(records: list[dict[str, Any]], chance: random.Random) -> list[list[dict[str, Any]]]:

@@ -40,6 +40,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position", "place", name=op.f("pk_changes")),
     )
     op.create_index(op.f("ix_changes_applied_at"), "changes", ["applied_at"], unique=False)
+    op.create_index(op.f("ix_changes_case_id"), "changes", ["case_id"], unique=False)
+    op.create_table(
+        "linked_cases",
+        sa.Column("case_id", ID, autoincrement=False, nullable=False),
+        sa.Column("counted_by", ID, nullable=False),
+        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_linked_cases")),
+    )
     op.create_table(
         "checkpoints",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -73,7 +73,7 @@ def test_every_byte_but_comments_is_in_a_message_or_outside(parts: list[bytes]) 
 def test_a_message_is_a_document_of_its_own_under_the_roots_start_tag() -> None:
     found, outside = cut(b"<?xml version='1.0'?><r a='1'><m>1</m> <n>2</n><o/></r>")
     assert found == [("m", b"<r a='1'><m>1</m></r>", ""), ("n", b"<r a='1'><n>2</n></r>", "")]
-    assert outside == b"<r a='1'> <o/></r>"
+    assert outside == b"<r a='1'><o/></r>"
 
 
 def test_a_message_without_an_end_costs_no_other() -> None:

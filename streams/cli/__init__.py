@@ -32,6 +32,7 @@ COMMANDS = {
     "rebuild": "Everything recomputed from the records as received, and compared.",
     "quarantine": "What was held back, and why; send it through again.",
     "erase": "A patient's records made unreadable, on request.",
+    "retention": "What has been kept for its period goes.",
     "master-key": "The key under which all that is secret is kept: a new one.",
     "key": "Keys of the registries that push.",
     "user": "People who sign in to the board.",

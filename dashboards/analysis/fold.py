@@ -158,7 +158,9 @@ def versions_of(
             yield number, *named, _ordered(connection, own)
     for number, taken in _taken(connection, later, position).items():
         sender, report_id, own = later[number]
-        yield number, sender, report_id, _ordered(connection, _by_then(own, taken))
+        # a change that names the time of no version is taken for those that came first
+        known = _by_then(own, taken) or own[: numbers[number]]
+        yield number, sender, report_id, _ordered(connection, known)
 
 
 def _taken(connection: Connection, numbers: Iterable[int], position: int) -> dict[int, list[float]]:

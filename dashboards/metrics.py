@@ -17,6 +17,7 @@
 | `ketavigil_canary_age_seconds` | stream | since the newest canary that came through was sent |
 | `ketavigil_canary_seconds` | stream | how long that one took; `_interval_`: how often one goes |
 | `ketavigil_quality_batches_total` | result | batches seen by the quality suite |
+| `ketavigil_coding_drift_log_e` | sender, what, direction | and `_limit`: drift of coding |
 | `ketavigil_control_pairs`, `_alarms` | dataset, rule | negative controls; those ever raised |
 | `ketavigil_control_alarm_rate` | dataset, rule, bound | their share: estimate, lower, upper |
 | `ketavigil_permuted_pairs` | dataset, rule, of | flagged in the data, and by chance |
@@ -154,6 +155,7 @@ class Snapshot(Collector):
             yield scored.scores(connection, self._vocabulary)
             yield _runs(connection)
             yield _batches(connection)
+            yield from tested.drift(connection)
             yield from tested.canary(connection, self._canary_seconds)
             if self._test is not None:
                 yield from tested.controls(connection, self._test)

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
 from dashboards.board.self_test import canaries
+from dashboards.drift import read as read_drift
 from dashboards.self_test import ANY, SelfTest
 
 ANY_RULE = "any"  # as a label
@@ -33,6 +34,29 @@ def canary(connection: Connection, interval: float) -> list[Metric]:
         if one.seconds is not None:
             took.add_metric([one.stream], one.seconds)
     return [every, age, took]
+
+
+def drift(connection: Connection) -> list[Metric]:
+    """The evidence of each sender and thing, the newest month, with the limit it must reach."""
+    evidence, limit = (
+        GaugeMetricFamily(f"ketavigil_coding_drift_{name}", says, labels=labels)
+        for name, says, labels in (
+            (
+                "log_e",
+                "Evidence that a sender's coding has drifted, natural logarithm.",
+                ["sender", "what", "direction"],
+            ),
+            ("limit", "From which on it is a drift.", []),
+        )
+    )
+    found = read_drift(connection)
+    newest = max((one.month for one in found), default="")
+    of_newest = [one for one in found if one.month == newest]
+    for one in of_newest:
+        evidence.add_metric([one.sender, one.what, one.direction], one.log_e)
+    if of_newest:
+        limit.add_metric([], of_newest[0].limit)
+    return [evidence, limit]
 
 
 def controls(connection: Connection, test: SelfTest) -> list[Metric]:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from dashboards import drift
 from dashboards.analysis.standing import Standing
 from dashboards.board import (
     accounts,
@@ -45,6 +46,7 @@ from dashboards.board.signal_page import SignalPage
 from dashboards.board.signals import Filters
 from dashboards.board.silence import SilencePage
 from dashboards.board.silent import Watched
+from dashboards.drift import Drifting
 from dashboards.lag import Lag
 from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
@@ -117,6 +119,7 @@ class _Board:
         watchlist = Watchlist.load(settings.watchlist, self._vocabulary)
         self._watched = watchlist.products
         self._fragile = Fragile(screening)
+        self._drifting = Drifting(self._vocabulary, watchlist)
         labels = Listed.load(settings.listed, self._vocabulary)
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
@@ -139,6 +142,7 @@ class _Board:
             standing=standing,
             fragile=self._fragile,
             signed=settings.signed,
+            drifting=self._drifting,
         )
         self._news = News(self._look, self._render)
         self.decisions = Decisions(
@@ -151,7 +155,13 @@ class _Board:
         )
         ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
         self.inbox = Inbox(
-            store, ranking, self._news, self._lag, rules=self._rules, fragile=self._fragile
+            store,
+            ranking,
+            self._news,
+            self._lag,
+            rules=self._rules,
+            fragile=self._fragile,
+            drifting=self._drifting,
         )
         self.self_test = SelfTestPage(store, self._lag, test, settings.canary_seconds)
         self._noted: list[Note] = []
@@ -248,6 +258,8 @@ class _Board:
                 moment=read_moment(connection),
                 notes=notes(connection, self._lag),
                 health=health(connection, self._lag),
+                drift=drift.read(connection),
+                touched=self._drifting.touched(connection),
                 shown=reading.may_read(request),
                 families=evidence.summaries(connection),
             )

@@ -23,6 +23,7 @@ from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, respond
 from dashboards.board.ranking import Ranked, Ranking
 from dashboards.board.seen import Since, since
+from dashboards.drift import Drifting
 from dashboards.lag import Lag
 from streams.store.store import Store
 
@@ -132,9 +133,10 @@ class Inbox:
         *,
         rules: Mapping[str, Any],
         fragile: Fragile,
+        drifting: Drifting,
     ) -> None:
         self._store, self._ranking, self._news = store, ranking, news
-        self._fragile = fragile
+        self._fragile, self._drifting = fragile, drifting
         self._lag, self._rules = lag, rules
         self._lock = threading.Lock()
         self._order: tuple[Moment, float, list[Ranked]] | None = None
@@ -224,6 +226,7 @@ class Inbox:
             moment = read_moment(connection)
             page = self.page(connection, view)
             said = notes(connection, self._lag)
+            touched = self._drifting.touched(connection)
         digest = hashlib.sha256(repr(said).encode()).hexdigest()[:6]
         return {
             "id": f"{moment}.{digest}",
@@ -234,6 +237,7 @@ class Inbox:
             "filters": view.filters,
             "page": page,
             "rules": self._rules,
+            "touched": touched,
         }
 
 

@@ -38,6 +38,7 @@ RULES = {
     "ror025": "ROR lower limit",
     "fatal_unlisted": "fatal, not listed",
 }
+DRIFTS = {"uncoded event": "event not coded", "uncoded product": "product not coded"}
 KINDS = {"confirmed": "confirmed by sequential evidence"}
 STATES = {
     "first_held": "rule held for the first time",
@@ -66,6 +67,7 @@ def environment() -> jinja2.Environment:
         "period": period,
         "event": event,
         "words": words,
+        "drift": drift,
         "rule": rule,
         "fields": fields,
         "kind": kind,
@@ -231,6 +233,15 @@ def place(name: str) -> str:
     ('group%3Aurinary', 'Depersonalisation%2Fderealisation%20disorder')
     """
     return quote(name, safe="")
+
+
+def drift(what: str) -> str:
+    """What reports name, as a heading of a row.
+
+    >>> drift("group:urinary"), drift("uncoded event")
+    ('Urinary (group of terms)', 'event not coded')
+    """
+    return DRIFTS.get(what, event(what))
 
 
 def fields(observed: Observed) -> list[tuple[str, str]]:

@@ -13,7 +13,17 @@ from starlette.routing import Route
 
 from dashboards.access import viewer
 from dashboards.analysis.standing import Standing
-from dashboards.board import cases, cohort_looks, evidence, kinds, picture, reading, seen, signals
+from dashboards.board import (
+    cases,
+    cohort_looks,
+    drifted,
+    evidence,
+    kinds,
+    picture,
+    reading,
+    seen,
+    signals,
+)
 from dashboards.board.computed import Cells, explained
 from dashboards.board.decisions import of_signal
 from dashboards.board.depth import Depth, depth
@@ -24,6 +34,7 @@ from dashboards.board.pages import respond
 from dashboards.board.rates import of_product, read
 from dashboards.board.review import behind
 from dashboards.board.signals import Signal
+from dashboards.drift import Drifting
 from dashboards.lag import Lag
 from detectors.coding import base
 from schemas.vocabulary import Listed, Vocabulary
@@ -60,6 +71,7 @@ class SignalPage:
         vocabulary: Vocabulary,
         standing: Standing,
         fragile: Fragile,
+        drifting: Drifting,
         signed: frozenset[str] = frozenset(),
     ) -> None:
         self._store, self._lag = store, lag
@@ -67,6 +79,7 @@ class SignalPage:
         self._rules, self._undated, self._labels = rules, undated, labels
         self._signed = signed
         self._depths: dict[tuple[int, tuple[str, str, str]], Depth] = {}
+        self._drifting = drifting
 
     def routes(self) -> list[Route]:
         """The routes `/signals/{number}`, and its cases and looks as CSV."""
@@ -88,11 +101,15 @@ class SignalPage:
             signal = signals.one(connection, number)
             if signal is None:
                 raise HTTPException(404, "There is no such signal.")
-            shown = reading.may_read(request)
+            shown, row = reading.may_read(request), signal.row
+            touched = self._drifting.touched(connection)
             context = {
                 "signal": signal,
                 "moment": read_moment(connection),
-                "notes": notes(connection, self._lag),
+                "notes": [
+                    *notes(connection, self._lag),
+                    *drifted.notes(touched.get((row.dataset, row.product, row.event), ())),
+                ],
                 "history": signals.history(connection, signal.row.id),
                 "others": signals.others(connection, signal),
                 "rules": self._rules,

@@ -26,7 +26,7 @@ from streams.agents.courses import Courses
 from streams.agents.erased import refuse_erased
 from streams.agents.items import Item, Taken, moved_by, version_of, version_row
 from streams.agents.outbox import owner
-from streams.agents.quality import count_unmatched, held_row, write_quality
+from streams.agents.quality import count_coding, count_unmatched, held_row, write_quality
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
@@ -295,6 +295,9 @@ class Disposal:
                 published.setdefault(course.partition, []).append(course.change())
         self._publish(connection, published)
         count_unmatched(connection, [item.coded for item in accepted])
+        count_coding(
+            connection, [(item.entry.sender, item.coded) for item in accepted if item.coded.events]
+        )
 
     def _key(self, item: Item) -> str:
         return f"{self.stream}\x1f{item.entry.sender}\x1f{item.entry.record_id}"

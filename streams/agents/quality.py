@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert
 
+from detectors import drift
 from schemas.envelope import Change, Entry, encode
 from schemas.errors import Fault
 from schemas.quality import QualityResult
@@ -28,6 +30,24 @@ def count_unmatched(connection: Connection, coded: Iterable[Change]) -> None:
         connection,
         tables.unmatched,
         [{"kind": kind, "name": name, "n": n} for (kind, name), n in sorted(names.items())],
+        add="n",
+    )
+
+
+def count_coding(connection: Connection, accepted: Iterable[tuple[str, Change]]) -> None:
+    """Count by sender and month what accepted versions of reports name: see `detectors.drift`."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for sender, coded in accepted:
+        # the day that the version states; every report has an event
+        month = date.fromordinal(coded.events[0].day).strftime("%Y-%m")
+        found.update((sender, month, what) for what in drift.named(coded))
+    upsert(
+        connection,
+        tables.coding,
+        [
+            {"sender": sender, "month": month, "what": what, "n": n}
+            for (sender, month, what), n in sorted(found.items())
+        ],
         add="n",
     )
 

@@ -434,6 +434,15 @@ unmatched = Table(
     Column("n", Integer, nullable=False, comment="accepted versions that name it"),
 )
 
+coding = Table(
+    "coding",
+    metadata,
+    Column("sender", String, primary_key=True),
+    Column("month", String, primary_key=True, comment="of the date that the sender states"),
+    Column("what", String, primary_key=True, comment="reports, or what they name: detectors.drift"),
+    Column("n", Integer, nullable=False, comment="accepted versions of reports"),
+)
+
 meters = Table(
     "meters",
     metadata,

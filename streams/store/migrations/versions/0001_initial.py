@@ -482,6 +482,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_unmatched")),
     )
     op.create_table(
+        "coding",
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("month", sa.String(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sender", "month", "what", name=op.f("pk_coding")),
+    )
+    op.create_table(
         "users",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),

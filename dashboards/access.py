@@ -59,6 +59,7 @@ TABLE: dict[str, Who] = {
     "/v1/signals/{number:int}/report": PEOPLE,
     "/": PEOPLE,
     "/inbox/events": PEOPLE,
+    "/inbox.csv": PEOPLE,
     "/events": PEOPLE,
     "/silence": PEOPLE,
     "/silence.csv": PEOPLE,

@@ -47,6 +47,7 @@ from dashboards.board.signals import Filters
 from dashboards.board.silence import SilencePage
 from dashboards.board.silent import Watched
 from dashboards.drift import Drifting
+from dashboards.facets import Facets
 from dashboards.lag import Lag
 from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
@@ -153,7 +154,13 @@ class _Board:
             page=self.signal_page.page,
             vocabulary=self._vocabulary,
         )
-        ranking = Ranking(self._vocabulary, labels, self._watched, returning.seriousness)
+        ranking = Ranking(
+            self._vocabulary,
+            labels,
+            self._watched,
+            returning.seriousness,
+            Facets(self._vocabulary, watchlist),
+        )
         self.inbox = Inbox(
             store,
             ranking,

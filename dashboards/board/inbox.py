@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dashboards.access import viewer
+from dashboards.board import inbox_csv
 from dashboards.board.fragile import Fragile, said
 from dashboards.board.moment import Moment, notes, read_moment
 from dashboards.board.news import News, Rendered
@@ -24,12 +25,23 @@ from dashboards.board.pages import environment, respond
 from dashboards.board.ranking import Ranked, Ranking
 from dashboards.board.seen import Since, since
 from dashboards.drift import Drifting
+from dashboards.facets import FACETS
 from dashboards.lag import Lag
 from streams.store.store import Store
 
 PAGE = 50
 KEPT = 60.0  # seconds that an order holds while nothing moves: newness goes by the clock
-_FIELDS = ("kind", "dataset", "product", "group", "rule", "seriousness", "state", "owner")
+_FIELDS = (
+    "kind",
+    "dataset",
+    "product",
+    "group",
+    *FACETS,
+    "rule",
+    "seriousness",
+    "state",
+    "owner",
+)
 NOBODY = "nobody"
 
 
@@ -41,6 +53,11 @@ class Filters:
     dataset: str = ""
     product: str = ""
     group: str = ""
+    route: str = ""
+    setting: str = ""
+    phase: str = ""
+    indication: str = ""
+    region: str = ""
     rule: str = ""
     seriousness: str = ""
     state: str = ""
@@ -57,13 +74,17 @@ class Filters:
         page = query.get("page", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
         given = {name: query.get(name, "")[:300] for name in _FIELDS}
-        return cls(**given, page=max(1, number))
+        return cls(page=max(1, number), **given)
 
     def query(self, **changes: Any) -> str:
         """The same as the query of an address."""
         named = replace(self, **changes)
         given = {name: getattr(named, name) for name in _FIELDS if getattr(named, name)}
         return urlencode(given | ({"page": named.page} if named.page > 1 else {}))
+
+    def named(self) -> dict[str, str]:
+        """Those that are set."""
+        return {name: value for name in _FIELDS if (value := getattr(self, name))}
 
     def fit(self, one: Ranked) -> bool:
         """Whether a signal is asked for."""
@@ -83,6 +104,7 @@ def choices_of(one: Ranked) -> dict[str, tuple[str, ...]]:
         "seriousness": (one.level,),
         "state": (row.state,),
         "owner": (row.owner or NOBODY,),
+        **one.facets,
     }
 
 
@@ -142,8 +164,12 @@ class Inbox:
         self._order: tuple[Moment, float, list[Ranked]] | None = None
 
     def routes(self) -> list[Route]:
-        """The routes `/` and `/inbox/events`."""
-        return [Route("/", self.show), Route("/inbox/events", self.events)]
+        """The routes `/`, `/inbox.csv` and `/inbox/events`."""
+        return [
+            Route("/", self.show),
+            Route("/inbox.csv", self.export),
+            Route("/inbox/events", self.events),
+        ]
 
     def show(self, request: Request) -> Response:
         """The inbox."""
@@ -152,6 +178,16 @@ class Inbox:
         rest = urlencode({"since": context["id"]})
         events = "/inbox/events?" + "&".join(filter(None, (filters.query(), rest)))
         return respond(request, "inbox.html", events=events, **context)
+
+    def export(self, request: Request) -> Response:
+        """Every signal that fits the filters, which stand at its head."""
+        view = OfPerson(_name(request), Filters.of(request.query_params))
+        with self._store.read() as connection:
+            ranked, moment = self._ranked(connection), read_moment(connection)
+        placed = [(place, one) for place, one in enumerate(ranked, 1) if view.filters.fit(one)]
+        text = inbox_csv.as_csv(placed, len(ranked), moment, view.filters.named())
+        headers = {"content-disposition": f'attachment; filename="inbox-at-{moment}.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     async def events(self, request: Request) -> Response:
         """News of the inbox, for as long as the page is open."""

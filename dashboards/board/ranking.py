@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, case, select
 
+from dashboards.facets import NONE, Facets, Values, of_cohort
 from dashboards.seriousness import Count, Seriousness
 from detectors.coding import GROUP, base
 from schemas.vocabulary import Listed, Vocabulary
@@ -50,7 +51,8 @@ class Ranked:
     """A signal that needs a person: its row, where it stands, and what that rests on.
 
     `count`: of reports, how serious the cases are; `since`: when it was raised or came back; `n`:
-    cases, of the cohort first events; `held`: rules that hold now, `over` those that did.
+    cases, of the cohort first events; `held`: rules that hold now, `over` those that did; `facets`:
+    what its cases say of route, setting and so on.
     """
 
     row: Any
@@ -62,6 +64,7 @@ class Ranked:
     held: tuple[str, ...]
     over: tuple[str, ...]
     groups: tuple[str, ...]
+    facets: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,13 @@ class Ranking:
     labels: Listed
     watched: Collection[str]
     seriousness: Seriousness
+    facets: Facets
 
     def ranked(self, connection: Connection, now: float) -> list[Ranked]:
         """Every signal that has not ended, the one that needs a person most first."""
         self.seriousness.read(connection)
+        self.facets.read(connection)
+        cohort = of_cohort(connection)
         rules: dict[int, list[Any]] = defaultdict(list)
         table = tables.signal_rules
         for rule in connection.execute(
@@ -85,11 +91,24 @@ class Ranking:
         ):
             rules[rule.signal_id].append(rule)
         groups = self.vocabulary.groups()
-        found = [self._one(row, rules[row.id], groups, now) for row in _open(connection)]
+        found = [
+            self._one(row, rules[row.id], groups, now, self._facets(row, cohort))
+            for row in _open(connection)
+        ]
         return sorted(found, key=lambda one: (one.rank, -one.row.id), reverse=True)
 
+    def _facets(self, row: Any, cohort: Mapping[tuple[str, str], Values]) -> Values:
+        if row.dataset == "cohort":
+            return cohort.get((base(row.product), row.event), NONE)
+        return self.facets.of((row.dataset, row.product, row.event))
+
     def _one(
-        self, row: Any, rules: Sequence[Any], groups: Mapping[str, Sequence[str]], now: float
+        self,
+        row: Any,
+        rules: Sequence[Any],
+        groups: Mapping[str, Sequence[str]],
+        now: float,
+        facets: Values,
     ) -> Ranked:
         held = tuple(rule.rule for rule in rules if rule.holds)
         count = self.seriousness.of((row.dataset, row.product, row.event))
@@ -113,7 +132,7 @@ class Ranking:
         of_event = self.vocabulary.groups_of(row.event)
         if row.event.startswith(GROUP):
             of_event = (row.event.removeprefix(GROUP),)
-        return Ranked(row, rank, count, level, since, n, held, over, of_event)
+        return Ranked(row, rank, count, level, since, n, held, over, of_event, facets)
 
     def _listed(self, product: str, event: str, groups: Mapping[str, Sequence[str]]) -> bool:
         terms = groups.get(event.removeprefix(GROUP), ()) if event.startswith(GROUP) else (event,)

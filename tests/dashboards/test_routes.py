@@ -62,6 +62,7 @@ EXPECTED = {
     "/inbox/events": _SIGNED_IN,
     "/silence": _SIGNED_IN,
     "/silence.csv": _SIGNED_IN,
+    "/inbox.csv": _SIGNED_IN,
     "/cohort": _SIGNED_IN,
     "/cohort/{event:path}": _SIGNED_IN,
     "/health": _SIGNED_IN,

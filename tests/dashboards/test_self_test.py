@@ -21,6 +21,7 @@ from dashboards import self_test
 from dashboards.board.self_test import Canary
 from dashboards.metrics import metrics_route
 from dashboards.self_test import ANY, SelfTest
+from dashboards.web import create_web
 from detectors.calibration.false_alarms import false_alarms
 from detectors.disproportionality.ebgm import ebgm
 from detectors.disproportionality.gps import Prior
@@ -142,7 +143,7 @@ def test_without_data_the_page_says_that_there_is_no_rate(empty: Board) -> None:
         "No control pair has a report yet, so there is no rate. That is not a rate of 0." in shown
     )
     assert "Not made yet" in shown
-    assert "reports none has come" in shown
+    assert "reports switched off" in shown
     assert "Onychomycosis fungal infection of the nail" in shown
 
 
@@ -259,6 +260,7 @@ def test_the_board_shows_the_last_canary_of_each_stream(empty: Board) -> None:
     ]
     with empty.filled.store.write() as connection:
         upsert(connection, tables.meters, rows)
-    shown = text(empty.get("/self-test"))
+    with running(create_web(empty.filled.settings)) as url:
+        shown = text(Board(url, empty.filled).get("/self-test"))
     assert re.search(r"reports in time \S+ \S+ 6\d s 0.25 s 2 min", shown)
     assert re.search(r"follow-up records LATE \S+ \S+ 15 min", shown)

@@ -18,6 +18,8 @@ from detectors.coding import COUNTED, base, content
 from schemas.envelope import Change, decode_change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
+from streams.store.enclosed import disclosed
+from streams.store.store import Store
 
 FACETS = ("route", "setting", "phase", "indication", "region")
 # what fewer cases of all say is not offered: free text of one person could stand there
@@ -63,6 +65,11 @@ class Facets:
                 bodies = _bodies(connection, part)
                 for number in part:
                     self._replace(number, self._of(touched[number], bodies.get(number, {})))
+
+    def look(self, store: Store) -> None:
+        """Read what is new, so that no reader of a page has to wait for it."""
+        with store.read() as connection:
+            self.read(connection)
 
     def of(self, pair: Pair) -> Values:
         """What the cases of a pair (dataset, product, event) say, by facet."""
@@ -139,11 +146,12 @@ def of_cohort(connection: Connection) -> dict[tuple[str, str], Values]:
 
 
 def _bodies(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The newest version of some cases as sent, without narrative."""
+    """The newest version of some cases as sent, without narrative; none of those erased."""
     cases, versions = tables.cases, tables.versions
     rows = connection.execute(
         select(cases.c.id, versions.c.body)
         .join(versions, versions.c.id == cases.c.newest)
         .where(cases.c.id.in_(numbers))
     )
-    return {number: msgspec.json.decode(body) for number, body in rows}
+    found = {number: disclosed(connection, body) for number, body in rows}
+    return {number: msgspec.json.decode(body) for number, body in found.items() if body}

@@ -24,12 +24,13 @@ from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
+from dashboards.facets import Facets
 from dashboards.metrics import metrics_route, parts_route
 from dashboards.reports import web as reports
 from dashboards.self_test import SelfTest
 from dashboards.seriousness import Seriousness
 from schemas.errors import StoreError
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, Watchlist
 from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits, TokenBuckets
@@ -74,6 +75,7 @@ def create_web(
     buckets = TokenBuckets(own.page_rate, own.page_burst)
     vocabulary = Vocabulary.load(settings.vocabulary)
     returning = Returning(store, Seriousness.load(settings, vocabulary))
+    facets = Facets(vocabulary, Watchlist.load(settings.watchlist, vocabulary))
     test = SelfTest(store, settings)
     canaries = Canaries(log, sealer, settings.partitions())
 
@@ -91,6 +93,7 @@ def create_web(
         sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
         loops = (
             _again(returning.look, LOOKING),
+            _again(lambda: facets.look(store), LOOKING),
             _again(gateway.write_uses, NOTING),
             _again(sign, SIGNING),
             test.run(),
@@ -113,7 +116,7 @@ def create_web(
         routes=[
             *gateway.routes(),
             *sign_in.routes(store),
-            *board.routes(store, settings, log, returning, test),
+            *board.routes(store, settings, log, returning, test=test, facets=facets),
             *reports.routes(store, settings),
             metrics_route(store, settings, registry, log, test),
             parts_route(gateway.ready),

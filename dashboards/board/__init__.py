@@ -71,20 +71,23 @@ def routes(
     settings: Settings,
     log: Log | None = None,
     returning: Returning | None = None,
+    *,
     test: SelfTest | None = None,
+    facets: Facets | None = None,
 ) -> list[BaseRoute]:
     """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
     `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, `/self-test`, the
     events that keep some live, what people do, and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
-    evidence a signal has, `test` keeps the self-test.
+    evidence a signal has, `test` keeps the self-test, `facets` what cases say.
     """
     if returning is None:
         vocabulary = Vocabulary.load(settings.vocabulary)
         returning = Returning(store, Seriousness.load(settings, vocabulary))
     test = test or SelfTest(store, settings)
-    board = _Board(store, settings, log or open_log(settings.broker), returning, test)
+    log = log or open_log(settings.broker)
+    board = _Board(store, settings, log, returning=returning, test=test, facets=facets)
     return [
         *board.inbox.routes(),
         Route("/signals", board.signals),
@@ -106,7 +109,14 @@ def routes(
 
 class _Board:
     def __init__(
-        self, store: Store, settings: Settings, log: Log, returning: Returning, test: SelfTest
+        self,
+        store: Store,
+        settings: Settings,
+        log: Log,
+        *,
+        returning: Returning,
+        test: SelfTest,
+        facets: Facets | None,
     ) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
@@ -159,7 +169,7 @@ class _Board:
             labels,
             self._watched,
             returning.seriousness,
-            Facets(self._vocabulary, watchlist),
+            facets or Facets(self._vocabulary, watchlist),
         )
         self.inbox = Inbox(
             store,

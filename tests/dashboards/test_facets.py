@@ -13,9 +13,11 @@ from dashboards import people
 from dashboards.facets import FACETS, Facets
 from dashboards.web import create_web
 from schemas.vocabulary import Vocabulary, Watchlist
+from streams.privacy.finding import Subject
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.board.test_inbox import events
 from tests.dashboards.reports.support import Record, Told, background, report, told
+from tests.dashboards.reports.test_erased import erase
 from tests.streams.gateway.serving import running
 
 VOCABULARY = Vocabulary.load()
@@ -117,3 +119,12 @@ def test_a_case_that_says_otherwise_later_is_found_by_what_it_says_now(store: To
     again = facets(store)
     for pair in (("spontaneous", "ketamine", "Cystitis"), ("spontaneous", "ketamine", "Nausea")):
         assert again.of(pair) == made.of(pair)
+
+
+def test_a_case_that_was_erased_keeps_what_was_counted_of_it_and_says_no_more(store: Told) -> None:
+    """The route stands among the facts that count; indication and region are gone with the body."""
+    pair = ("spontaneous", "ketamine", "Cystitis")
+    for number in range(300, 304):
+        erase(store, Subject("report", "clinic-a", f"clinic-a/{number}"))
+    found = facets(store).of(pair)
+    assert (found["route"], found["indication"], found["region"]) == (("intravenous",), (), ())

@@ -15,6 +15,7 @@ from mode.supervisors import ForfeitOneForOneSupervisor
 
 from schemas.errors import LogError
 from streams.log.base import partition_of
+from streams.log.kafka_access import KafkaAccess, brokers_of
 
 Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 Partitions = Callable[[frozenset[TP]], Awaitable[None]]
@@ -96,6 +97,10 @@ def create_app(
         "producer_max_request_size": MAX_MESSAGE,
         "producer_partitioner": _partition,
     }
+    if broker.startswith("kafka:"):
+        access = KafkaAccess.read()
+        options |= access.app()
+        broker = "kafka://" + ";".join(access.answering(brokers_of(broker)))
     app = App(name, broker=broker, datadir=str(datadir), **options | settings)
     app.stored_positions = stored_positions
     app.on_assigned = on_assigned

@@ -23,6 +23,8 @@ FOUR_EYES = ("closed", "refuted")
 SIGNED = ("under_validation", "validated", "prioritised", "under_assessment", "closed", "refuted")
 CANARY_SECONDS = 120.0
 SELF_TEST_SECONDS = 600.0
+LOG_DAYS = 7.0
+_NUMBERS = ("canary_seconds", "self_test_seconds", "log_days")
 CANARY_METER = "canary/"  # and the stream: a row of `meters`
 
 # files that replace (vocabulary: extend) what is shipped
@@ -37,7 +39,8 @@ class Settings:
     stand in its place where given. `vocabulary` is a file that extends what is shipped; those named
     by the other of `FILES` replace it. `four_eyes`: the ends of a signal (of `FOUR_EYES`) that need
     a second person. `signed`: the moves (of `SIGNED`) that are signed. `canary_seconds`: how often
-    the web process sends a canary of each stream; 0: never.
+    the web process sends a canary of each stream, `self_test_seconds`: how often it permutes the
+    cases; 0: never. `log_days`: how long the log keeps what the store has.
     """
 
     data: Path | None = None
@@ -54,6 +57,7 @@ class Settings:
     controls: Path | None = None
     canary_seconds: float = 0.0
     self_test_seconds: float = 0.0
+    log_days: float = LOG_DAYS
 
     @classmethod
     def read(
@@ -97,6 +101,7 @@ class Settings:
             raise InputError("bad_signed", f"KETAVIGIL_SIGNED names {', '.join(SIGNED)}")
         canary = environment("canary_seconds")
         self_test = environment("self_test_seconds")
+        days = environment("log_days")
         known = {field.name for field in fields(cls)}
         return cls(
             data=data,
@@ -104,8 +109,9 @@ class Settings:
             store=store or f"sqlite:///{data}/store.db",
             four_eyes=four_eyes,
             signed=signed,
-            canary_seconds=_seconds("canary_seconds", canary, CANARY_SECONDS),
-            self_test_seconds=_seconds("self_test_seconds", self_test, SELF_TEST_SECONDS),
+            canary_seconds=_number("canary_seconds", canary, CANARY_SECONDS),
+            self_test_seconds=_number("self_test_seconds", self_test, SELF_TEST_SECONDS),
+            log_days=_number("log_days", days, LOG_DAYS),
             **{name: value for name, value in values.items() if name in known},
         )
 
@@ -120,8 +126,8 @@ class Settings:
             "signed": ",".join(sorted(self.signed)),
         }
         given = {ENVIRONMENT + k.upper(): str(v) for k, v in named.items() if v}
-        seconds = {name: getattr(self, name) for name in ("canary_seconds", "self_test_seconds")}
-        return given | {ENVIRONMENT + k.upper(): f"{v:g}" for k, v in seconds.items()}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return given | {ENVIRONMENT + k.upper(): f"{v:g}" for k, v in numbers.items()}
 
     @property
     def embedded(self) -> bool:
@@ -142,7 +148,7 @@ class Settings:
         )
 
 
-def _seconds(name: str, given: str | None, usual: float) -> float:
+def _number(name: str, given: str | None, usual: float) -> float:
     try:
         seconds = usual if given is None else float(given)
     except ValueError:

@@ -24,6 +24,7 @@ port = {port}
 unix_socket_directories = ''
 max_connections = 60
 shared_buffers = 64MB
+max_wal_size = 96MB
 fsync = {fsync}
 """
 
@@ -49,9 +50,14 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
+    def port(self) -> int:
+        """Of loopback."""
+        return self._port
+
+    @property
     def url(self) -> str:
         """Of the store in its database `postgres`; `database` makes others."""
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
+        return url_at(self._port)
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -108,14 +114,14 @@ class Server:
 
 
 @contextmanager
-def running(*, fsync: bool = False) -> Iterator[Server]:
-    """A server on a free port, gone with its data at the end.
+def running(*, fsync: bool = False, folder: Path | None = None) -> Iterator[Server]:
+    """A server on a free port, gone with its data at the end; they are in `folder` where given.
 
     Without `fsync` it is quicker, and as safe against everything but a fall of the whole machine.
     """
     # not in pytest's own folder, which only its user can enter
-    with tempfile.TemporaryDirectory(prefix="ketavigil-postgres-") as folder:
-        server = Server(Path(folder), fsync=fsync)
+    with tempfile.TemporaryDirectory(prefix="ketavigil-postgres-") as temporary:
+        server = Server(folder or Path(temporary), fsync=fsync)
         server.start()
         try:
             yield server
@@ -134,6 +140,11 @@ def database(url: str, template: str = "template1") -> Iterator[str]:
     finally:
         with psycopg.connect(dsn(url), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_at(port: int) -> str:
+    """Of a store in the database `postgres` on a port of loopback."""
+    return f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
 
 def dsn(url: str) -> str:

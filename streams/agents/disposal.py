@@ -201,8 +201,14 @@ class Disposal:
         again = {item.entry.replay_of: item for item in items if item.entry.replay_of is not None}
         if not again:
             return []
-        table = tables.quarantine
-        waiting = connection.scalars(select(table.c.id).where(table.c.id.in_(again))).all()
+        table, records = tables.quarantine, tables.records
+        held = connection.execute(
+            select(table.c.id, records.c.sealed_hash)
+            .join(records, records.c.id == table.c.id)
+            .where(table.c.id.in_(again))
+        )
+        # a store that was restored may have given the number to another record
+        waiting = [number for number, same in held if same == again[number].entry.sealed_hash]
         connection.execute(delete(table).where(table.c.id.in_(waiting)))
         for number in waiting:
             again[number].id = number

@@ -23,6 +23,7 @@ RECORDS = 4_000  # of full envelopes as many as hold so many records
 WITHIN = 0.02  # seconds to wait for that many
 FEW = 200  # records; after fewer the agent rests, or the suite's fixed cost would fill a core
 REST = 0.15  # seconds
+PUBLISHING = 15.0  # seconds to try: an append that fails has taken ten of them
 TRIES = 3  # of an envelope that raises, before it is held
 
 _log = logging.getLogger("ketavigil.worker")
@@ -36,7 +37,10 @@ def register(app: Any, disposal: Disposal, reader: Reader, *, store: Store, log:
             dispose(disposal, batch)
             partitions = sorted({one.partition for one in batch})
             owners = [owner(disposal.consumer, reader.topic, p) for p in partitions]
-            retried(lambda owners=owners: drain(store, log, owners))  # type: ignore[misc]
+            retried(
+                lambda owners=owners: drain(store, log, owners),  # type: ignore[misc]
+                patience=PUBLISHING,
+            )
         # what an erased patient sends again must not wait there
         reader.trim(log, now=disposal.refused)
         disposal.refused = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -25,8 +26,9 @@ class Reader:
     (False, False, True)
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, keep: float = 0.0) -> None:
         self.topic = topic
+        self._keep = keep
         self._next: dict[int, int] = {}
         self._trimmed: dict[int, int] = {}
         self._missed: set[int] = set()
@@ -73,11 +75,39 @@ class Reader:
                 await consumer.seek_wait(wanted)
 
     def trim(self, log: Log, *, now: bool = False) -> None:
-        """Let the log go of what is stored, now and then: the store holds every record itself."""
+        """Let the log go of what is stored and old, now and then: the store holds every record.
+
+        What is younger than `keep` seconds stays, so that an older copy of the store can read it
+        again. A log that is away is left for the next time. `now`: of all that is stored, at once.
+        """
         for partition, offset in self._next.items():
-            if now or offset - self._trimmed.get(partition, 0) >= TRIM_AFTER:
+            if now:
                 log.trim(self.topic, partition, offset)
                 self._trimmed[partition] = offset
+            if offset - self._trimmed.get(partition, 0) < TRIM_AFTER:
+                continue
+            with suppress(LogError):
+                before = self._older(log, partition, offset)
+                log.trim(self.topic, partition, before)
+                self._trimmed[partition] = offset
+
+    def _older(self, log: Log, partition: int, offset: int) -> int:
+        """The first message before an offset that is to stay; the offset where all are old."""
+        if not self._keep:
+            return offset
+        moment = time.time() - self._keep
+
+        def old(at: int) -> bool:
+            found = log.read(self.topic, partition, at, 1)
+            return bool(found) and found[0].at < moment
+
+        low, high = log.start(self.topic, partition), offset
+        if low >= high or not old(low):
+            return low
+        while high - low > 1:  # what is at `low` is old, what is at `high` is not
+            middle = (low + high) // 2
+            low, high = (middle, high) if old(middle) else (low, middle)
+        return high
 
     def fresh(self, events: Iterable[Any]) -> list[Any]:
         """The messages of Faust's events that have not been taken yet."""

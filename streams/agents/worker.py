@@ -23,6 +23,7 @@ from streams.agents import detect, intake
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.disposal import Disposal
+from streams.agents.former_life import leave_behind
 from streams.agents.health import Health
 from streams.agents.outbox import drain, owner
 from streams.agents.reader import Reader
@@ -45,6 +46,7 @@ _GROUP = {
     "broker_session_timeout": 6.0,
     "broker_heartbeat_interval": 1.0,
     "broker_rebalance_timeout": 20.0,  # what a worker has in hand may take so long
+    "broker_request_timeout": 25.0,  # of a broker that says nothing; to join a group takes that
 }
 # seconds for apps to stop where one has failed: to end what they are at, or to leave their group
 _FINISHING, _LEAVING = 35.0, 6.0
@@ -103,7 +105,8 @@ class Worker:
     def _app(self, name: str, group: list[str], scratch: Path, log_id: str, health: Health) -> App:
         """An app whose agents are those of some consumers."""
         topics = {CONSUMERS[stream]: str(stream) for stream in STREAMS} | {DETECT: CHANGES}
-        readers = {consumer: Reader(topics[consumer]) for consumer in group}
+        keep = self.settings.log_days * 86_400
+        readers = {consumer: Reader(topics[consumer], keep) for consumer in group}
         active = detect.Active(lambda: Detector(self.store, self._configuration, log_id))
 
         def ours(consumer: str, tps: set[Any] | frozenset[Any]) -> list[tuple[str, int]]:
@@ -177,6 +180,8 @@ class Worker:
                 partitions = 1 if topic == CHANGES else self.settings.partitions()
                 ends = {(topic, p): self.log.end(topic, p) for p in range(partitions)}
                 bind_log(connection, name, log_id, ends)
+            if left := leave_behind(connection, self.log):
+                _log.warning("the store is a copy: %d changes of its former life are left", left)
         return log_id
 
 

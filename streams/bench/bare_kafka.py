@@ -22,7 +22,8 @@ from streams.bench.bare import BATCH, Counting
 from streams.gateway.bodies import Body
 from streams.gateway.taking import judge
 from streams.log.base import partition_of
-from streams.log.kafka import MAX_MESSAGE, brokers_of
+from streams.log.kafka import MAX_MESSAGE
+from streams.log.kafka_access import brokers_of
 from streams.master_key import load_sealer
 from streams.sealing import Sealer
 from streams.settings import REPORTS, Settings

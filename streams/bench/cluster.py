@@ -34,7 +34,7 @@ from streams.bench.rows import Row, at_least
 from streams.importing.running import open_files
 from streams.importing.sending import Sending
 from streams.log import open_log
-from streams.log.kafka import brokers_of
+from streams.log.kafka_access import brokers_of
 from streams.master_key import load_sealer
 from streams.settings import CONSUMERS, Settings
 from streams.store import tables

@@ -2,64 +2,82 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 
-from schemas.errors import InputError, LogError
+from schemas.errors import LogError
 from streams.log.base import Message, Stored, Topic
+from streams.log.kafka_access import KafkaAccess, brokers_of
 
 MAX_MESSAGE = 4 << 20  # bytes; an envelope is at most half of it
 _PATIENCE = 10.0  # seconds until a broker that does not answer is away
+_RETRYING = 3.0  # seconds until the next broker is asked to take a message
+_REFUSED, _UNTRUSTED = "SaslAuthenticationFailed", "CERTIFICATE_VERIFY_FAILED"
 _POLL = 200  # milliseconds
+_ASKING = int(_PATIENCE * 1000)  # milliseconds for the ends of a partition
 
 
-def brokers_of(url: str) -> list[str]:
-    """The brokers of a `kafka://` URL, separated by commas or semicolons as in Faust.
+class _Heard(logging.Handler):
+    """Which of two reasons was given."""
 
-    >>> brokers_of("kafka://a:9092,b:9092;kafka://c")
-    ['a:9092', 'b:9092', 'c:9092']
-    """
-    if not url.startswith("kafka://"):
-        raise InputError("unknown_log", f"a log's URL is sqlite:///path or kafka://host, not {url}")
-    hosts = [host.removeprefix("kafka://").rstrip("/") for host in url.replace(";", ",").split(",")]
-    return [host if ":" in host else f"{host}:9092" for host in hosts]
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        self.said.update(one for one in (_REFUSED, _UNTRUSTED) if one in message)
 
 
 class KafkaLog:
     """A log on the brokers of `kafka://host:9092`.
 
     An append is durable when all in-sync replicas have it, which is as much as the cluster's
-    `min.insync.replicas` makes of it. An append to several partitions that fails may be there in
-    part. Raises `LogError` ("log_away") where no broker answers within ten seconds.
+    `min.insync.replicas` makes of it, or `access.copies`. An append to several partitions that
+    fails may be there in part. Raises `LogError`: "log_away" where no broker answers within ten
+    seconds or too few have a copy; on opening "log_refused" where user or password is wrong, and
+    "log_untrusted" where the authority of a broker's certificate is unknown.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: KafkaAccess | None = None) -> None:
         self._url = url
+        self._access = KafkaAccess.read() if access is None else access
+        self._hosts = brokers_of(url)
         common = {
-            "bootstrap_servers": brokers_of(url),
             "bootstrap_timeout_ms": int(_PATIENCE * 1000),
             "request_timeout_ms": int(_PATIENCE * 500),
+            **self._access.client(),
         }
         self._partitions: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
         self._asking = threading.Lock()
         self._reading = threading.Lock()
         self._closed = False
-        with self._reporting(), ExitStack() as opened:
-            self._admin = KafkaAdminClient(**common)
+        with self._listening(), self._reporting(), ExitStack() as opened:
+            hosts = self._access.answering(self._hosts)
+            self._admin = KafkaAdminClient(bootstrap_servers=hosts, **common)
             opened.callback(self._admin.close)
-            self._id = f"kafka:{self._admin.describe_cluster()['cluster_id']}"
+            self._cluster = str(self._admin.describe_cluster()["cluster_id"])
             self._sending = threading.Lock()
             self._settings = common
             self._producer: KafkaProducer | None = self._made()
             opened.callback(self._producer.close, timeout=0)
             self._consumer = KafkaConsumer(
+                bootstrap_servers=hosts,
                 **common,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -73,14 +91,19 @@ class KafkaLog:
         return self._url
 
     def log_id(self) -> str:
-        return self._id
+        """The cluster's id, and those of the topics that `ensure_topics` was asked for.
+
+        Many clusters have the id that an image ships; a topic that was made anew has another.
+        """
+        ids = "".join(self._ids[name] for name in sorted(self._ids))
+        return f"kafka:{self._cluster}" + (f"/{zlib.crc32(ids.encode()):08x}" if ids else "")
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         with self._asking, self._reporting():
             for topic in topics:
                 if not self._found(topic.name):
                     self._create(topic)
-                self._compare(topic)
+                self._ids[topic.name] = self._compare(topic)
 
     def append(self, messages: Sequence[Message]) -> list[int]:
         for message in messages:
@@ -105,8 +128,8 @@ class KafkaLog:
         found: list[Stored] = []
         deadline = time.monotonic() + _PATIENCE
         with self._reading, self._reporting():
-            end = self._consumer.end_offsets([tp])[tp]
-            start = self._consumer.beginning_offsets([tp])[tp]
+            end = self._consumer.end_offsets([tp], _ASKING)[tp]
+            start = self._consumer.beginning_offsets([tp], _ASKING)[tp]
             self._consumer.assign([tp])
             self._consumer.seek(tp, max(offset, start))
             while len(found) < limit and self._consumer.position(tp) < end:
@@ -122,12 +145,12 @@ class KafkaLog:
     def end(self, topic: str, partition: int) -> int:
         tp = self._check(topic, partition)
         with self._reading, self._reporting():
-            return int(self._consumer.end_offsets([tp])[tp])
+            return int(self._consumer.end_offsets([tp], _ASKING)[tp])
 
     def start(self, topic: str, partition: int) -> int:
         tp = self._check(topic, partition)
         with self._reading, self._reporting():
-            return int(self._consumer.beginning_offsets([tp])[tp])
+            return int(self._consumer.beginning_offsets([tp], _ASKING)[tp])
 
     def trim(self, topic: str, partition: int, before: int) -> None:
         before = min(before, self.end(topic, partition))
@@ -148,8 +171,10 @@ class KafkaLog:
                 self._admin.close()
 
     def _made(self) -> KafkaProducer:
+        settings = self._settings | {"request_timeout_ms": int(_RETRYING * 1000)}
         return KafkaProducer(
-            **self._settings,
+            bootstrap_servers=self._access.answering(self._hosts),
+            **settings,
             enable_idempotence=True,
             acks="all",
             delivery_timeout_ms=int(_PATIENCE * 1000),
@@ -191,28 +216,81 @@ class KafkaLog:
         else:
             # Only `trim` lets go of messages: no clock knows what has been read.
             configs |= {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-        wanted = {topic.name: {"num_partitions": topic.partitions, "configs": configs}}
+        wanted: dict[str, Any] = {"num_partitions": topic.partitions, "configs": configs}
+        if self._access.copies:
+            wanted["replication_factor"] = self._access.copies
+            configs["min.insync.replicas"] = str(self._access.in_sync)
         # Where another process was first, `_compare` looks at what it made.
         with suppress(TopicAlreadyExistsError):
-            self._admin.create_topics(wanted)
+            self._admin.create_topics({topic.name: wanted})
         self._admin.wait_for_topics([topic.name])
 
-    def _compare(self, topic: Topic) -> None:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
-        described: Any = self._admin.describe_configs([resource], config_filter="all")
-        policy = described[ConfigResourceType.TOPIC.name.lower()][topic.name]["cleanup.policy"]
-        found = (self._found(topic.name), "compact" in policy["value"])
-        wanted = (topic.partitions, topic.compacted)
+    def _compare(self, topic: Topic) -> str:
+        """Refuse a topic that differs; the id of one that does not."""
+        held, described = self._described(topic.name)
+        found = {
+            "partitions": len(described["partitions"]),
+            "compacted": "compact" in held["cleanup.policy"]["value"],
+        }
+        wanted = {"partitions": topic.partitions, "compacted": topic.compacted}
+        if self._access.copies:
+            found["copies"] = min(len(one["replica_nodes"]) for one in described["partitions"])
+            found["in sync"] = int(held["min.insync.replicas"]["value"])
+            wanted |= {"copies": self._access.copies, "in sync": self._access.in_sync}
         if found != wanted:
             raise LogError(
-                "topic_differs",
-                f"the topic {topic.name} is (partitions, compacted) = {found} in the log,"
-                f" not {wanted}",
+                "topic_differs", f"the topic {topic.name} is {_told(found)}, not {_told(wanted)}"
             )
+        self._partitions[topic.name] = topic.partitions
+        return str(described["topic_id"])
+
+    def _described(self, name: str) -> tuple[Any, Any]:
+        """The settings of a topic and its partitions, once the broker that is asked knows of it."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, name)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            configs: Any = self._admin.describe_configs([resource], config_filter="all")
+            held = configs.get(ConfigResourceType.TOPIC.name.lower(), {}).get(name, {})
+            (described,) = self._admin.describe_topics([name])
+            if held and described["partitions"]:
+                return held, described
+            if time.monotonic() > deadline:
+                raise LogError("log_away", f"{self._url} does not tell of the topic {name}")
+            time.sleep(_POLL / 1000)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """kafka-python says why a broker does not let it in to its log alone, and tries again."""
+        heard = _Heard()
+        logger = logging.getLogger("kafka")
+        logger.addHandler(heard)
+        try:
+            yield
+        except LogError as error:
+            if _REFUSED in heard.said:
+                told = (
+                    f"{self._url} refuses the user {self._access.user}: user or password is wrong"
+                )
+                raise LogError("log_refused", told) from error
+            if _UNTRUSTED in heard.said:
+                told = f"the certificate of {self._url} is not trusted: KETAVIGIL_KAFKA_CA"
+                raise LogError("log_untrusted", f"{told} names its authority") from error
+            raise
+        finally:
+            logger.removeHandler(heard)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         try:
             yield
+        except InvalidReplicationFactorError as error:
+            raise LogError(
+                "log_away",
+                f"{self._url} has fewer brokers than the {self._access.copies} copies asked for",
+            ) from error
         except (KafkaError, OSError) as error:
             raise LogError("log_away", f"{self._url} does not answer: {error}") from error
+
+
+def _told(topic: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in topic.items())

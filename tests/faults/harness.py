@@ -10,20 +10,29 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from schemas.errors import KetavigilError
 from streams.agents.configuration import Configuration
+from streams.agents.rebuild import rebuild
 from streams.agents.settling import settle
 from streams.agents.verification import verify
 from streams.log import open_log
+from streams.master_key import load_sealer
 from streams.settings import Settings
+from streams.store.retrying import AWAY
 from streams.store.store import open_store
-from tests import kafka_server, postgres_server
+from tests import kafka_server, postgres_server, small_disk
 from tests.cluster import Cluster
 from tests.deployment import eventually
 from tests.faults.load import Sender
+from tests.faults.proxy import Proxy, proxy
+from tests.small_disk import Disk
 
-PATIENCE = 120.0  # seconds
+PATIENCE = 240.0  # seconds; a machine that others use too is slow
+LACKING = (kafka_server.Unavailable, postgres_server.Unavailable, small_disk.Unavailable)
+_DATABASE, _BROKER = 768, 512  # megabytes of the disk of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +40,9 @@ class Fault:
     """What was done and what came of it; seconds from the first moment of the fault.
 
     `recovered`: until a record that was sent after it was scored; `in_flight`: records that were
-    confirmed to their senders and not in the store when it struck; `differences`: of `verify`;
-    `missing`: confirmed records that the store does not have.
+    confirmed to their senders and not in the store when it struck; `differences`: of `verify` (live
+    and batch) and of `rebuild` (live and the records as received); `missing`: confirmed records
+    that the store does not have.
     """
 
     number: int
@@ -53,23 +63,32 @@ class Fault:
 
 
 class Broken:
-    """A broker, a database, the web process, workers and senders, and what strikes them."""
+    """Brokers, a database, the web process, workers and senders, and what strikes them."""
 
     def __init__(
         self,
         cluster: Cluster,
-        broker: kafka_server.Broker,
+        brokers: Sequence[kafka_server.Broker],
         database: postgres_server.Server,
+        proxy: Proxy,
+        disks: dict[str, Disk],
         *,
         seed: int,
     ) -> None:
-        self.cluster, self.broker, self.database = cluster, broker, database
+        self.cluster, self.brokers, self.database = cluster, brokers, database
+        self.proxy, self.disks = proxy, disks
         self.chance = random.Random(seed)
+        self._turn = self.chance.randrange(len(brokers))
         self.senders = [
             Sender(cluster, "clinic-a", "reports", seed),
             Sender(cluster, "registry-b", "reports", seed),
             Sender(cluster, "registry-b", "followups", seed),
         ]
+
+    def next_broker(self) -> int:
+        """The number of one of the brokers, each in turn."""
+        self._turn = (self._turn + 1) % len(self.brokers)
+        return self._turn
 
     def workers(self) -> list[str]:
         """Those that run."""
@@ -99,11 +118,11 @@ class Broken:
         began = time.monotonic()
         target = fault(self)
         done = time.monotonic()
-        recovered = self._recovered() - began
+        recovered = self.recovered() - began
         for sender in self.senders:
             sender.rest()
         eventually(lambda: all(one.rests() for one in self.senders), "senders to rest", PATIENCE)
-        failed, differences = self._verified()
+        failed, differences = self._verified(time.monotonic() + PATIENCE)
         return Fault(
             number,
             name,
@@ -117,7 +136,7 @@ class Broken:
             failed,
         )
 
-    def _recovered(self) -> float:
+    def recovered(self) -> float:
         """When a record that is sent from now on is scored."""
         confirmed = [sender.records for sender in self.senders]
 
@@ -157,15 +176,25 @@ class Broken:
         )
         return len(wanted - set(rows))
 
-    def _verified(self) -> tuple[list[str], int]:
-        """What `ketavigil verify` finds, without the start of a process."""
+    def _verified(self, until: float) -> tuple[list[str], int]:
+        """What `verify` and `rebuild` find, once log and store answer whoever asks."""
+        while True:
+            try:
+                return self._verified_now()
+            except KetavigilError as error:
+                if error.code not in AWAY or time.monotonic() > until:
+                    raise
+
+    def _verified_now(self) -> tuple[list[str], int]:
         cluster = self.cluster
         settings = Settings.read(cluster.data, cluster.broker, cluster.store)
         store, log = open_store(cluster.store, create=False), open_log(cluster.broker)
         try:
             settle(settings, store, log, reason="verify", timeout=PATIENCE)
-            with store.read() as connection:
-                checks = verify(connection, settings, log, Configuration.load(settings))
+            configuration, sealer = Configuration.load(settings), load_sealer(cluster.data)
+            with store.read() as connection, TemporaryDirectory() as folder:
+                checks = verify(connection, settings, log, configuration)
+                checks += rebuild(connection, configuration, sealer, Path(folder))
         finally:
             log.close()
             store.close()
@@ -176,17 +205,35 @@ class Broken:
 
 
 @contextmanager
-def broken_cluster(folder: Path, *, seed: int, workers: int = 2) -> Iterator[Broken]:
-    """Everything of its own, on free ports of loopback, and gone at the end."""
-    (folder / "kafka").mkdir()
+def broken_cluster(
+    folder: Path, *, seed: int, workers: int = 2, brokers: int = 3
+) -> Iterator[Broken]:
+    """Everything of its own, on free ports of loopback, and gone at the end.
+
+    The database and the brokers have small disks; processes reach the database through a proxy.
+    """
     with ExitStack() as stack:
-        broker = stack.enter_context(kafka_server.running(folder / "kafka"))
-        database = stack.enter_context(postgres_server.running(fsync=True))
-        url = f"kafka://{broker.address}"
-        cluster = stack.enter_context(Cluster(folder / "data", url, database.url))
+        # not in pytest's own folder, which only its user can enter
+        mounts = Path(stack.enter_context(TemporaryDirectory(prefix="ketavigil-disks-")))
+        mounts.chmod(0o755)
+        names = {f"kafka-{n}": _BROKER for n in range(1, brokers + 1)} | {"postgresql": _DATABASE}
+        disks = {
+            name: stack.enter_context(small_disk.mounted(mounts / name, size))
+            for name, size in names.items()
+        }
+        logs = [disk.folder for name, disk in disks.items() if name != "postgresql"]
+        running = stack.enter_context(kafka_server.cluster(logs))
+        database = stack.enter_context(
+            postgres_server.running(fsync=True, folder=disks["postgresql"].folder)
+        )
+        between = stack.enter_context(proxy(database.port))
+        url = "kafka://" + ";".join(broker.address for broker in running)
+        copies = {"KETAVIGIL_KAFKA_COPIES": str(brokers)}
+        cluster = stack.enter_context(Cluster(folder / "data", url, database.url, **copies))
+        cluster.environment["KETAVIGIL_STORE"] = postgres_server.url_at(between.port)
         cluster.errors = folder
         cluster.up(workers, web=True)
-        broken = Broken(cluster, broker, database, seed=seed)
+        broken = Broken(cluster, running, database, between, disks, seed=seed)
         for sender in broken.senders:
             sender.start()
         try:

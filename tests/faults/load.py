@@ -11,7 +11,7 @@ import httpx
 
 from tests.deployment import Deployment, report
 
-BATCH = 10
+BATCH, PAUSE = 10, 0.4  # records; seconds between batches
 Key = tuple[str, str, int]  # stream, id, version
 
 
@@ -21,7 +21,7 @@ class Sender(threading.Thread):
     def __init__(self, deployment: Deployment, name: str, stream: str, seed: int) -> None:
         super().__init__(daemon=True)
         self.deployment, self.sender, self.stream = deployment, name, stream
-        self._key = deployment.key(name)
+        self.key = deployment.key(name)
         self._chance = random.Random(f"{seed}/{name}/{stream}")
         self._number = 0
         self.confirmed: set[Key] = set()
@@ -39,7 +39,7 @@ class Sender(threading.Thread):
                 self._at_rest.set()
                 while self._resting.is_set() and not self._ended.is_set():
                     time.sleep(0.02)
-            time.sleep(0.2)
+            time.sleep(PAUSE)
 
     def rest(self) -> None:
         """Push no more once the batch that is on its way is confirmed."""
@@ -61,7 +61,7 @@ class Sender(threading.Thread):
 
     def _pushed(self, batch: list[dict[str, Any]]) -> bool:
         try:
-            answer = self.deployment.push(self._key, batch, stream=self.stream)
+            answer = self.deployment.push(self.key, batch, stream=self.stream)
         except httpx.TransportError:
             return False
         if answer.status_code == 202:

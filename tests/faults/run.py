@@ -34,7 +34,7 @@ def line(one: Fault) -> str:
     """A fault as it is printed."""
     said = "ok" if one.harmless else f"HARM: {one.missing} missing, {', '.join(one.failed)}"
     return (
-        f"{one.number:>4} {one.fault:<17} {one.target:<16} recovered {one.recovered:6.1f} s,"
+        f"{one.number:>4} {one.fault:<17} {one.target:<18} recovered {one.recovered:6.1f} s,"
         f" {one.in_flight:>5} in flight, {one.records:>7} records  {said}\n"
     )
 

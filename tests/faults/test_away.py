@@ -9,9 +9,8 @@ import pytest
 
 from schemas.errors import LogError
 from streams.log import Message, Topic, open_log
-from tests import kafka_server, postgres_server
 from tests.deployment import eventually
-from tests.faults.harness import Broken, broken_cluster
+from tests.faults.harness import LACKING, Broken, broken_cluster
 from tests.kafka_server import DROPPED
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.postgresql, DROPPED]
@@ -20,24 +19,26 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.postgresql, DRO
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     try:
-        with broken_cluster(tmp_path_factory.mktemp("away"), seed=7, workers=1) as running:
+        with broken_cluster(
+            tmp_path_factory.mktemp("away"), seed=7, workers=1, brokers=1
+        ) as running:
             yield running
-    except (kafka_server.Unavailable, postgres_server.Unavailable) as lacking:
+    except LACKING as lacking:
         if os.environ.get("KETAVIGIL_REQUIRE_ALL") == "1":
             raise
         pytest.skip(str(lacking))
 
 
 def test_a_log_takes_again_once_its_broker_is_back(broken: Broken) -> None:
-    log = open_log(f"kafka://{broken.broker.address}")
+    log = open_log(f"kafka://{broken.brokers[0].address}")
     log.ensure_topics([Topic("again", 1)])
     confirmed = [b"before"]
     log.append([Message("again", 0, b"", b"before")])
-    broken.broker.kill()
+    broken.brokers[0].kill()
     with pytest.raises(LogError) as told:
         log.append([Message("again", 0, b"", b"while")])
     assert told.value.code == "log_away"
-    broken.broker.start()
+    broken.brokers[0].start()
 
     def taken() -> bool:
         try:
@@ -84,10 +85,10 @@ def test_a_worker_says_that_its_store_is_away_and_goes_on_when_it_is_back(broken
 
 def test_a_worker_says_that_its_broker_is_away_and_goes_on_when_it_is_back(broken: Broken) -> None:
     process = broken.cluster.processes["worker-1"]
-    broken.broker.kill()
+    broken.brokers[0].kill()
     eventually(lambda: worker_says(broken, log=False), "the worker to miss its broker")
     assert broken.cluster.readiness("worker-1")["status"] == "not ready"
-    broken.broker.start()
+    broken.brokers[0].start()
     eventually(lambda: worker_says(broken, store=True, log=True, taking=True), "the worker")
     after = broken.strike(2, "none", lambda _: "nothing")
     assert after.harmless

@@ -11,23 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from tests import kafka_server, postgres_server
 from tests.faults.faults import FAULTS
-from tests.faults.harness import broken_cluster, written
+from tests.faults.harness import LACKING, broken_cluster, written
 from tests.faults.run import line, order
 from tests.kafka_server import DROPPED
 
 SEED = 20261126
-# those that take the least time, so that the run can be part of every other; `test_away` kills
-# broker and database once more, `test_workers` pauses a worker until others have its partitions
+# those that take the least time, so that the run can be part of every other; `test_brokers` kills
+# and pauses each broker, `test_workers` pauses a worker until others have its partitions
 NAMES = (
-    "cut_commits",
+    "cut_before_commit",
     "kill_web",
+    "kill_broker",
+    "cut_after_commit",
     "kill_database",
+    "nap_broker",
     "cut_transactions",
+    "pause_web",
+    "fill_database",
     "kill_detector",
     "nap_worker",
+    "fill_broker",
     "restart_database",
+    "cut_commits",
     "kill_worker",
 )
 
@@ -43,7 +49,7 @@ def test_whatever_dies_every_record_has_its_effect_once(tmp_path: Path) -> None:
             for number, name in enumerate(NAMES, 1):
                 done.append(broken.strike(number, name, FAULTS[name]))
                 sys.stdout.write(line(done[-1]))
-    except (kafka_server.Unavailable, postgres_server.Unavailable) as lacking:
+    except LACKING as lacking:
         if os.environ.get("KETAVIGIL_REQUIRE_ALL") == "1":
             raise
         pytest.skip(str(lacking))

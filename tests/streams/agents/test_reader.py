@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -87,4 +88,36 @@ def test_the_log_lets_go_of_what_is_stored_and_of_nothing_else(tmp_path: Path) -
     reader.trim(log)
     assert log.start("reports", 0) == TRIM_AFTER
     assert len(log.read("reports", 0, TRIM_AFTER, 10)) == 5
+    log.close()
+
+
+def test_what_is_younger_than_it_is_to_be_kept_stays_for_an_older_copy_of_the_store(
+    tmp_path: Path,
+) -> None:
+    log = open_log(f"sqlite:///{tmp_path}/log.db")
+    log.ensure_topics([Topic("reports", 1)])
+    log.append([Message("reports", 0, b"", b"x")] * 150)
+    time.sleep(0.6)
+    log.append([Message("reports", 0, b"", b"x")] * (TRIM_AFTER - 100))
+    for keep, start in ((3600.0, 0), (0.5, 150), (0.0, TRIM_AFTER)):
+        reader = Reader("reports", keep)
+        reader.reset({0: TRIM_AFTER})
+        reader.trim(log)
+        assert log.start("reports", 0) == start
+    log.close()
+
+
+def test_a_log_that_is_away_is_let_go_of_nothing_and_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}")
+    log.ensure_topics([Topic("reports", 1)])
+    log.append([Message("reports", 0, b"", b"x")] * TRIM_AFTER)
+    reader = Reader("reports")
+    reader.reset({0: TRIM_AFTER})
+    path.rename(tmp_path / "away")
+    reader.trim(log)
+    (tmp_path / "away").rename(path)
+    assert log.start("reports", 0) == 0
+    reader.trim(log)
+    assert log.start("reports", 0) == TRIM_AFTER
     log.close()

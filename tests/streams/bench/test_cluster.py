@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from schemas.errors import InputError
 from streams.bench import cluster, pipeline
 from streams.log import open_log
-from streams.log.kafka import brokers_of
+from streams.log.kafka_access import brokers_of
 from streams.settings import Settings
 from tests.kafka_server import DROPPED, TOPICS
 from tests.streams.bench.stored import held

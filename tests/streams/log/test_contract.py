@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from schemas.errors import InputError, LogError
 from streams.log import Log, Message, Topic, open_log, partition_of
-from streams.log.kafka import brokers_of
+from streams.log.kafka_access import brokers_of
 
 ROOT = Path(__file__).parents[3]
 

@@ -188,12 +188,14 @@ class Broken:
     def _verified_now(self) -> tuple[list[str], int]:
         cluster = self.cluster
         settings = Settings.read(cluster.data, cluster.broker, cluster.store)
-        store, log = open_store(cluster.store, create=False), open_log(cluster.broker)
+        sealer = load_sealer(cluster.data)
+        store = open_store(cluster.store, create=False, sealer=sealer)
+        log = open_log(cluster.broker)
         try:
             settle(settings, store, log, reason="verify", timeout=PATIENCE)
-            configuration, sealer = Configuration.load(settings), load_sealer(cluster.data)
+            configuration = Configuration.load(settings)
             with store.read() as connection, TemporaryDirectory() as folder:
-                checks = verify(connection, settings, log, configuration)
+                checks = verify(connection, settings, log, configuration, sealer=sealer)
                 checks += rebuild(connection, configuration, sealer, Path(folder))
         finally:
             log.close()

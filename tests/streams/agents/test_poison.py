@@ -98,10 +98,11 @@ def test_an_envelope_that_always_raises_is_held_with_its_position(store: Store) 
 
 
 def test_a_record_held_so_can_be_sent_again(store: Store) -> None:
-    dispose(Failing(store, "bad", ValueError("a defect")), [Taken(0, 0, envelope("bad"))])
+    sent = envelope("bad")
+    dispose(Failing(store, "bad", ValueError("a defect")), [Taken(0, 0, sent)])
     with store.read() as connection:
         (number,) = connection.scalars(select(tables.quarantine.c.id)).all()
-    entries = (msgspec.structs.replace(entry(0, report("bad")), replay_of=number),)
+    entries = (msgspec.structs.replace(sent.records[0], replay_of=number),)
     mended = Disposal("reports", store, VOCABULARY, LOG)
     dispose(mended, [Taken(0, 1, Envelope(VERSION, "reports", entries))])
     assert held(store) == []
@@ -109,6 +110,21 @@ def test_a_record_held_so_can_be_sent_again(store: Store) -> None:
         law = conservation(connection, {})["reports"]
     assert law.holds
     assert law.disposed["counted"] == law.received == 1
+
+
+def test_a_number_that_is_another_record_now_releases_nothing(store: Store) -> None:
+    """A store that was restored gives numbers anew; a replay of its former life is still there."""
+    dispose(Failing(store, "bad", ValueError("a defect")), [Taken(0, 0, envelope("bad"))])
+    before = held(store)
+    with store.read() as connection:
+        (number,) = connection.scalars(select(tables.quarantine.c.id)).all()
+    entries = (msgspec.structs.replace(entry(0, report("other")), replay_of=number),)
+    dispose(
+        Disposal("reports", store, VOCABULARY, LOG),
+        [Taken(0, 1, Envelope(VERSION, "reports", entries))],
+    )
+    assert held(store) == before
+    assert len(before) == 1
 
 
 def test_what_passes_by_itself_is_no_poison(store: Store) -> None:

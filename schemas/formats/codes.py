@@ -148,7 +148,8 @@ def _measure(
     if factor is None:
         unknown[f"{column}: unit {unit[:20] or 'missing'}"] += 1
         return None
-    return round(amount * factor, 4)
+    # what needs no conversion stays as it was sent
+    return amount if factor == 1 else round(amount * factor, 4)
 
 
 def number(text: str) -> float | None:

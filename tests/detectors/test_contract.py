@@ -100,8 +100,8 @@ def test_no_module_of_a_method_is_without_a_registration() -> None:
     """What is left over holds no detector: types, parts that several share, a prior's fit."""
     helpers = {
         disproportionality: {"cells", "gps", "method", "posterior", "table"},
-        sequential: {"conditional", "family", "limits", "maxsprt", "method", "mixture", "receipts",
-                     "silence", "special"},
+        sequential: {"conditional", "family", "limits", "maxsprt", "method", "mixture", "power",
+                     "receipts", "silence", "special"},
     }  # fmt: skip
     for package, rest in helpers.items():
         modules = {module.name for module in pkgutil.iter_modules(package.__path__)}

@@ -61,7 +61,13 @@ def test_a_weight_of_zero_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "milligrams"),
-    [("84", "MG", 84.0), ("0.5", "G", 500.0), ("250", "UG", 0.25), ("2", "DF", None)],
+    [
+        ("84", "MG", 84.0),
+        ("0.03125", "MG", 0.03125),
+        ("0.5", "G", 500.0),
+        ("250", "UG", 0.25),
+        ("2", "DF", None),
+    ],
 )
 def test_a_dose_is_in_milligrams(value: str, unit: str, milligrams: float | None) -> None:
     assert codes.dose_mg(value, unit, Counter()) == milligrams

@@ -8,7 +8,6 @@ took of them is printed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.settling import ends, wait_until
 from streams.bench.pipeline import SENDER, environment, free_port, import_once, write
+from streams.bench.processors import busy, seconds
 from streams.bench.rows import Row, at_least
 from streams.importing.running import open_files
 from streams.importing.sending import Sending
@@ -167,12 +167,12 @@ def intake(file: Path, settings: Settings, count: int) -> Intake:
                     return sum(held.values()) / target
 
                 wait_until(lambda: done() >= _FROM, timeout=_PATIENCE, what="the first records")
-                share, at, busy = done(), time.perf_counter(), _busy()
-                own = sum(map(_seconds, processes))
+                share, at, before = done(), time.perf_counter(), busy()
+                own = sum(map(seconds, processes))
                 wait_until(lambda: done() >= _TO, timeout=_PATIENCE, what="the last records")
                 taken = (done() - share) * sending.records / (time.perf_counter() - at)
-                used = sum(map(_seconds, processes)) - own
-                return Intake(taken, used, _busy() - busy - used)
+                used = sum(map(seconds, processes)) - own
+                return Intake(taken, used, busy() - before - used)
             finally:
                 store.close()
     finally:
@@ -290,21 +290,3 @@ def _ready(process: subprocess.Popen[bytes], port: int) -> bool:
         url = f"http://127.0.0.1:{port}/readyz"
         return httpx.get(url, timeout=12, trust_env=False).status_code == 200
     return False
-
-
-def _seconds(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of CPU that a process has had, by /proc; 0 where there is none."""
-    with suppress(OSError):
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
-
-
-def _busy() -> float:
-    """Seconds that all processors of this machine have worked."""
-    with suppress(OSError):
-        user, nice, system, _, _, irq, soft = map(
-            int, Path("/proc/stat").read_text().split("\n")[0].split()[1:8]
-        )
-        return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
-    return 0.0

@@ -20,6 +20,7 @@ from pathlib import Path
 READERS = ("e2b_r3", "e2b_r2", "json", "ndjson", "openfda", "fhir")
 CHILD = ["-m", "tests.fuzz.guided_child"]
 STARTING = 120.0  # seconds that the process has beside those of the fuzzer
+_ENDED = (124, 137)  # what `timeout` says of what it has ended, or had to kill
 _STATUS = re.compile(r"^#\d+\s+(\w+)\s+cov: (\d+) .*corp: (\d+)", re.MULTILINE)
 _UNITS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _PEAK = re.compile(r"stat::peak_rss_mb:\s*(\d+)")
@@ -54,18 +55,18 @@ def _one(name: str, seconds: int, seed: int, keep: Path | None) -> Guided:
         corpus, found = Path(folder, "corpus"), Path(folder, "found")
         corpus.mkdir()
         found.mkdir()
-        command = [sys.executable, *CHILD, name, str(seconds), str(seed), str(corpus), str(found)]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=Path(__file__).parents[2],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=seconds + STARTING,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        # libFuzzer goes by the peak of its memory, which a process has from the one that starts it:
+        # from `timeout`, which is small, and not from this one, which may not be
+        command = ["timeout", "--kill-after=5", str(seconds + STARTING), sys.executable, *CHILD]
+        done = subprocess.run(
+            [*command, name, str(seconds), str(seed), str(corpus), str(found)],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode in _ENDED:
             outcome.found.append("no end")
             return outcome
         said = done.stderr

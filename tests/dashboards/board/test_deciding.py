@@ -239,6 +239,7 @@ def test_axe_finds_nothing_on_the_pages_of_people(
     viewport = {"width": width, "height": 800}
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": viewport}
     people.create_user(serious.filled.store, "Rex", "regulator")
+    people.create_user(serious.filled.store, "Ada", "admin")
 
     def look(page: Page, path: str) -> None:
         page.goto(serious.url + path)
@@ -268,5 +269,7 @@ def test_axe_finds_nothing_on_the_pages_of_people(
     with window(chromium, serious, "Rex", **options) as (_, page, _):
         for path in ("/", "/signals/1", "/health"):
             look(page, path)
+    with window(chromium, serious, "Ada", **options) as (_, page, _):
+        look(page, "/accounts")
     with serious.filled.store.read() as connection:
         assert len(connection.execute(select(tables.acts)).all()) == 2

@@ -166,7 +166,7 @@ def period(days: float) -> str:
     """A number of days, long ones in years.
 
     >>> period(0.4), period(12.4), period(400), period(900)
-    ('0.4 days', '12 days', '400 days', '2.5 years')
+    ('0.4 days', '12 days', '400 days', '2.46 years')
     """
     if days >= 2 * YEAR:
         return f"{figure(days / YEAR)} years"

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, select
 
 from detectors.case_review import Pair
 from detectors.coding import COUNTED, base, content
-from schemas.envelope import Change, decode_change
+from schemas.envelope import Change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
+from streams.store.changes import positioned_changes
 from streams.store.enclosed import disclosed
 from streams.store.store import Store
 
@@ -46,16 +47,9 @@ class Facets:
 
     def read(self, connection: Connection) -> None:
         """Take the changes that came since the last time."""
-        table = tables.changes
-        query = (
-            select(table.c.position, table.c.body)
-            .where(table.c.position > self._position, table.c.kind == "case")
-            .order_by(table.c.position, table.c.place)
-        )
         with self._lock:
             touched: dict[int, Change] = {}
-            for position, body in connection.execute(query.execution_options(yield_per=2_000)):
-                change = decode_change(body)
+            for position, change in positioned_changes(connection, self._position):
                 if change.case_id in self._held or self._watched(change):
                     touched[change.case_id] = change
                 self._position = position

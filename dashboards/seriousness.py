@@ -9,14 +9,14 @@ import threading
 from collections import defaultdict
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from detectors.case_review import Lists, Pair, Reviews, reviewed
 from detectors.coding import content
-from schemas.envelope import Change, decode_change
+from schemas.envelope import Change
 from schemas.vocabulary import Listed, Vocabulary, Watchlist, designated_events
 from streams.settings import Settings
-from streams.store import tables
+from streams.store.changes import positioned_changes
 
 
 class Count(NamedTuple):
@@ -63,15 +63,9 @@ class Seriousness:
 
     def read(self, connection: Connection) -> None:
         """Take the changes that came since the last time."""
-        table = tables.changes
         with self._lock:
-            query = (
-                select(table.c.position, table.c.body)
-                .where(table.c.position > self._position, table.c.kind == "case")
-                .order_by(table.c.position, table.c.place)
-            )
-            for position, body in connection.execute(query.execution_options(yield_per=2_000)):
-                self._apply(decode_change(body))
+            for position, change in positioned_changes(connection, self._position):
+                self._apply(change)
                 self._position = position
 
     def of(self, pair: Pair) -> Count:

@@ -18,6 +18,7 @@ from detectors.disproportionality.table import PairTable
 from schemas.envelope import Change, decode_change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
+from streams.store.changes import positioned_changes
 
 KEPT = 30.0  # seconds for which columns are shown although cases have changed
 
@@ -102,7 +103,7 @@ class Standing:
         products: dict[int, tuple[tuple[str, str, str], ...]] = {}
 
         def counted() -> Iterator[tuple[int, int, CaseContent | None]]:
-            for position, change in _changes(connection, self._position, newest):
+            for position, change in positioned_changes(connection, self._position, newest):
                 number = change.case_id
                 if self._changed.get(number, (0, 0))[0] >= change.revision:
                     continue
@@ -150,17 +151,6 @@ _body = msgspec.json.Decoder(_Body)
 def _newest(connection: Connection) -> int:
     found = connection.scalar(select(func.max(tables.changes.c.position)))
     return -1 if found is None else int(found)
-
-
-def _changes(connection: Connection, after: int, up_to: int) -> Iterable[tuple[int, Change]]:
-    table = tables.changes
-    query = (
-        select(table.c.position, table.c.body)
-        .where(table.c.kind == "case", table.c.position > after, table.c.position <= up_to)
-        .order_by(table.c.position, table.c.place)
-    )
-    for position, body in connection.execute(query.execution_options(yield_per=5_000)):
-        yield position, decode_change(body)
 
 
 def _changes_of(connection: Connection, changed: dict[int, tuple[int, int]]) -> dict[int, Change]:

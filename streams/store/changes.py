@@ -31,11 +31,21 @@ def changes_between(
     connection: Connection, after: int, up_to: int, kind: str = "course"
 ) -> Iterable[Change]:
     """The changes behind one position up to another (inclusive), in their order."""
+    for _, change in positioned_changes(connection, after, up_to, kind):
+        yield change
+
+
+def positioned_changes(
+    connection: Connection, after: int, up_to: int | None = None, kind: str = "case"
+) -> Iterable[tuple[int, Change]]:
+    """The same, each with its position; of all that came since where there is no end."""
     table = tables.changes
     query = (
-        select(table.c.body)
-        .where(table.c.kind == kind, table.c.position > after, table.c.position <= up_to)
+        select(table.c.position, table.c.body)
+        .where(table.c.kind == kind, table.c.position > after)
         .order_by(table.c.position, table.c.place)
     )
-    for (body,) in connection.execute(query.execution_options(yield_per=10_000)):
-        yield decode_change(body)
+    if up_to is not None:
+        query = query.where(table.c.position <= up_to)
+    for position, body in connection.execute(query.execution_options(yield_per=5_000)):
+        yield position, decode_change(body)

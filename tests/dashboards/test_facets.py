@@ -31,7 +31,7 @@ def given(first: int, count: int, where: dict[str, Any], event: str, **more: Any
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    """The last test alone changes it."""
+    """The last two tests alone change it, each other cases."""
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
         told(tmp_path_factory.mktemp("facets") / "data", monkeypatch) as made,
@@ -123,8 +123,10 @@ def test_a_case_that_says_otherwise_later_is_found_by_what_it_says_now(store: To
 
 def test_a_case_that_was_erased_keeps_what_was_counted_of_it_and_says_no_more(store: Told) -> None:
     """The route stands among the facts that count; indication and region are gone with the body."""
-    pair = ("spontaneous", "ketamine", "Cystitis")
-    for number in range(300, 304):
+    pair = ("spontaneous", "ketamine", "Haematuria")
+    store.tell(given(400, 4, CLINIC, "Haematuria", country="FR"))
+    assert facets(store).of(pair)["region"] == ("FR",)
+    for number in range(400, 404):
         erase(store, Subject("report", "clinic-a", f"clinic-a/{number}"))
     found = facets(store).of(pair)
     assert (found["route"], found["indication"], found["region"]) == (("intravenous",), (), ())

@@ -28,7 +28,15 @@ from schemas.errors import InputError, KetavigilError
 from streams.agents.configuration import Configuration
 from streams.agents.detector import Detector
 from streams.agents.settling import ends, wait_until
-from streams.bench.pipeline import SENDER, environment, free_port, import_once, write
+from streams.bench.pipeline import (
+    SENDER,
+    bare_seconds,
+    environment,
+    free_port,
+    import_once,
+    on_files,
+    write,
+)
 from streams.bench.processors import busy, seconds
 from streams.bench.rows import Row, at_least
 from streams.importing.running import open_files
@@ -67,19 +75,22 @@ def run(folder: Path, settings: Settings, records: int, seed: int, repeats: int)
         write(file, records, seed)
         bar.update()
         for n in range(repeats):
-            embedded.append(records / import_once(file, _embedded(folder / f"file-{n}"), records))
+            embedded.append(records / import_once(file, on_files(folder / f"file-{n}"), records))
             bar.update()
             with fresh(settings, folder / f"cluster-{n}") as own, workers(own, 1):
                 cluster.append(records / import_once(file, own, records))
             bar.update()
             with fresh(settings, folder / f"bare-{n}") as own:
-                bare.append(records / _bare(file, own))
+                took = bare_seconds(
+                    "streams.bench.bare_kafka", str(file), own.broker, own.store, SENDER
+                )
+                bare.append(records / took)
             bar.update()
             for count, found in ((1, one), (2, two)):
                 with fresh(settings, folder / f"workers-{count}-{n}") as own:
                     found.append(intake(file, own, count))
                 bar.update()
-        loads = {"sqlite": _start(_embedded(folder / "file-0"), records)}
+        loads = {"sqlite": _start(on_files(folder / "file-0"), records)}
         with fresh(settings, folder / "start") as own:
             with workers(own, 1):
                 import_once(file, own, records)
@@ -241,25 +252,6 @@ def _start(settings: Settings, records: int) -> float:
         return float(cases) / (time.perf_counter() - began)
     finally:
         store.close()
-
-
-def _embedded(data: Path) -> Settings:
-    return Settings(
-        data=data, broker=f"sqlite:///{data}/log.db", store=f"sqlite:///{data}/store.db"
-    )
-
-
-def _bare(file: Path, settings: Settings) -> float:
-    command = [sys.executable, "-m", "streams.bench.bare_kafka"]
-    done = subprocess.run(
-        [*command, str(file), settings.broker, settings.store, SENDER],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise KetavigilError("bare_failed", f"the bare loop failed: {done.stderr.strip()[-500:]}")
-    return float(done.stdout)
 
 
 def _topics(settings: Settings) -> set[str]:

@@ -46,12 +46,12 @@ def run(folder: Path, records: int, seed: int, repeats: int) -> list[Row]:
         bar.update()
         for repeat in range(repeats):
             imported.append(
-                records / import_once(file, _settings(folder / f"import-{repeat}"), records)
+                records / import_once(file, on_files(folder / f"import-{repeat}"), records)
             )
             bar.update()
             bare.append(records / _bare(file, folder / f"bare-{repeat}"))
             bar.update()
-        live = asyncio.run(_live(_settings(folder / f"import-{repeats - 1}"), seed))
+        live = asyncio.run(_live(on_files(folder / f"import-{repeats - 1}"), seed))
         bar.update()
     return [*import_rows(imported, bare), *live_rows(live)]
 
@@ -114,7 +114,8 @@ def live_rows(live: list[tuple[float, float]]) -> list[Row]:
     return [*rows, Row("live_records", len(live), "records scored")]
 
 
-def _settings(data: Path) -> Settings:
+def on_files(data: Path) -> Settings:
+    """A deployment of files in one folder."""
     return Settings(
         data=data, broker=f"sqlite:///{data}/log.db", store=f"sqlite:///{data}/store.db"
     )
@@ -153,7 +154,12 @@ def import_once(file: Path, settings: Settings, records: int) -> float:
 def _bare(file: Path, data: Path) -> float:
     """The seconds that a bare loop takes, from its first record to its last score."""
     data.mkdir()
-    command = [sys.executable, "-m", "streams.bench.bare", str(file), str(data), SENDER]
+    return bare_seconds("streams.bench.bare", str(file), str(data), SENDER)
+
+
+def bare_seconds(module: str, *arguments: str) -> float:
+    """The seconds that a bare loop prints, in a process of its own."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise KetavigilError("bare_failed", f"the bare loop failed: {done.stderr.strip()[-500:]}")

@@ -15,12 +15,14 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
 from schemas.envelope import decode_change
+from streams.bench.rows import quantile
 from tests import kafka_server, postgres_server
 from tests.cluster import Cluster
 from tests.soak.steady import Steady
@@ -45,7 +47,7 @@ class Soak:
 
     minutes: float
     records: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
     p50: float = math.nan
     p99: float = math.nan
@@ -98,7 +100,7 @@ def soak(folder: Path, minutes: float, rate: float, seed: int, every: float) -> 
         cluster.settled(done.records)
         done.lag_gone = round(time.monotonic() - ended, 2)
         for sender in senders:
-            done.refused |= sender.refused
+            done.refused += sender.refused
         done.p50, done.p99 = _freshness(cluster)
         done.failed = [check["name"] for check in cluster.differing()]
     kafka_server.collect_dropped()
@@ -122,13 +124,13 @@ def _waiting(cluster: Cluster, senders: list[Steady]) -> int:
 
 def _freshness(cluster: Cluster) -> tuple[float, float]:
     """Median and 99th percentile of the seconds from a receipt to the scores."""
-    waits = sorted(
+    waits = [
         applied - decode_change(bytes(body)).taken_at
         for body, applied in cluster.rows(
             "SELECT body, applied_at FROM changes WHERE kind IN ('case', 'course')"
         )
-    )
-    return waits[len(waits) // 2], waits[-(-99 * len(waits) // 100) - 1]
+    ]
+    return quantile(waits, 0.5), quantile(waits, 0.99)
 
 
 def _line(sample: Sample) -> str:
@@ -151,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.report:
         given.report.write_text(json.dumps(asdict(done), indent=1))
     sys.stdout.write(
-        f"records {done.records}, refused {done.refused}, lag gone after {done.lag_gone} s\n"
+        f"records {done.records}, refused {dict(done.refused)}, lag gone after {done.lag_gone} s\n"
         f"freshness: median {done.p50:.2f} s, p99 {done.p99:.2f} s\n"
         f"memory in the second quarter {done.memory(2)}, in the last {done.memory(4)}\n"
         f"flat: {done.flat}; checks of verify that fail: {done.failed}\n"

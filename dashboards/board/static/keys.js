@@ -13,10 +13,17 @@ function step(by) {
   link.scrollIntoView({ block: "nearest" });
 }
 
+function toFilters() {
+  const first = document.querySelector(".filters select");
+  if (!first) return;
+  first.closest("details")?.setAttribute("open", "");
+  first.focus();
+}
+
 const actions = {
   j: () => step(1),
   k: () => step(-1),
-  "/": () => document.querySelector(".filters select")?.focus(),
+  "/": toFilters,
   d: () => document.querySelector("#workflow select, #workflow textarea")?.focus(),
   u: () => location.assign("/"),
 };

@@ -204,6 +204,23 @@ def test_keys_are_left_alone_where_somebody_writes_and_can_be_switched_off(
         assert page.evaluate("document.activeElement.id").startswith("signal-")
 
 
+def test_on_a_telephone_signals_come_before_filters(chromium: Browser, serious: Board) -> None:
+    viewport = {"width": 360, "height": 800}
+    with window(chromium, serious, "Anna", viewport=viewport) as (_, page, complaints):
+        page.goto(serious.url)
+        assert page.locator("tbody tr").first.bounding_box()["y"] < 500  # type: ignore[index]
+        summary = page.get_by_text("Filters: none in use")
+        assert not page.locator("#product").is_visible()
+        summary.focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("Product").select_option("esketamine")
+        page.get_by_role("button", name="Show").click()
+        page.wait_for_url("**product=esketamine**")
+        assert page.get_by_text("Filters: 1 in use").is_visible()
+        assert page.locator("#product").is_visible()
+    assert complaints == []
+
+
 def test_the_inbox_changes_by_itself_and_keeps_the_place_of_the_keyboard(
     chromium: Browser, serious: Board
 ) -> None:

@@ -73,7 +73,8 @@ def _note(info: FieldInfo) -> str:
 
 def _type(kind: Any, metadata: list[Any]) -> tuple[str, list[type[BaseModel]]]:
     """A type in words, and the models in it."""
-    if kind is str and any(getattr(one, "func", None) for one in metadata):
+    bounds = _bounded_text(metadata)
+    if kind is str and not bounds and any(getattr(one, "func", None) for one in metadata):
         return "moment", []
     if get_origin(kind) is Annotated:
         if kind == Moment:
@@ -91,7 +92,7 @@ def _type(kind: Any, metadata: list[Any]) -> tuple[str, list[type[BaseModel]]]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind.__name__, [kind]
     names = {float: "number", int: "whole number", bool: "true or false", str: "text"}
-    return " ".join([_bounded_text(metadata) or names[kind], *_bounds(metadata)]), []
+    return " ".join([bounds or names[kind], *_bounds(metadata)]), []
 
 
 def _bounded_text(metadata: list[Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.report import Biomarker, Identifier, Phase, Setting, Status, Strict, Text
+from schemas.report import Biomarker, Identifier, Phase, Pseudonym, Setting, Status, Strict, Text
 from schemas.times import Moment
 
 Minutes = Annotated[float, Field(ge=-1440, le=2880, description="minutes after the dose began")]
@@ -21,7 +21,7 @@ class _Record(Strict):
     record_id: Identifier
     version: int | None = Field(None, ge=0, le=2**31 - 1)
     status: Status = "active"
-    patient: Identifier = Field(description="pseudonym")
+    patient: Pseudonym = Field(description="pseudonym")
     course: Identifier
     at: Moment = Field(description="when it was measured, given or decided")
     biomarkers: tuple[Biomarker, ...] = Field((), max_length=200)
@@ -160,8 +160,8 @@ class Dispensing(_Record):
     product: Text
     quantity_mg: float | None = Field(None, ge=0)
     days_supply: float | None = Field(None, ge=0)
-    prescriber: Identifier | None = None
-    dispenser: Identifier | None = None
+    prescriber: Pseudonym | None = None
+    dispenser: Pseudonym | None = None
     setting: Setting | None = None
     compounded: bool | None = None
     lost_doses: int | None = Field(None, ge=0)

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from schemas.identifiers import identifies, is_direct
 from schemas.times import Moment
 
 # white space alone is stripped to nothing
@@ -18,6 +26,19 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Identifier = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), _SAYS
 ]
+
+
+def _pseudonym(given: str) -> str:
+    if is_direct(given):
+        raise PydanticCustomError(
+            "direct_identifier",
+            "an e-mail address, a telephone number or a date is no pseudonym; send one that leads "
+            "to nobody",
+        )
+    return given
+
+
+Pseudonym = Annotated[Identifier, AfterValidator(_pseudonym)]
 
 ReportType = Literal["spontaneous", "solicited", "study", "other", "unknown"]
 Status = Literal["active", "nullified"]
@@ -38,13 +59,6 @@ Reporter = Literal[
     "physician", "pharmacist", "other_health_professional", "lawyer", "consumer", "unknown"
 ]
 
-# a field that names a person is refused by name, so that the sender learns why
-_DIRECT_IDENTIFIERS = frozenset(
-    "name first_name last_name given_name family_name initials address street postcode zip phone "
-    "email birth_date date_of_birth dob mrn medical_record_number record_number ssn "
-    "national_id insurance_number".split()
-)
-
 
 class Strict(BaseModel):
     """A frozen model that refuses fields it does not know, direct identifiers by name."""
@@ -55,8 +69,9 @@ class Strict(BaseModel):
     @classmethod
     def _no_direct_identifier(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            for field in data.keys() & _DIRECT_IDENTIFIERS:
-                if field not in cls.model_fields:
+            # refused by name, so that the sender learns why
+            for field in data.keys() - cls.__pydantic_fields__.keys():
+                if isinstance(field, str) and identifies(field):
                     raise PydanticCustomError(
                         "direct_identifier",
                         "the field {field} can identify a person; send a pseudonym only",
@@ -68,7 +83,7 @@ class Strict(BaseModel):
 class Patient(Strict):
     """Who was treated, by pseudonym (D.1 to D.5)."""
 
-    pseudonym: Identifier | None = None
+    pseudonym: Pseudonym | None = None
     age_years: float | None = Field(None, ge=0, description="age at onset, years (D.2.2)")
     sex: Literal["female", "male", "other", "unknown"] | None = None
     weight_kg: float | None = Field(None, gt=0, description="weight, kg (D.3)")

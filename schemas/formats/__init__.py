@@ -65,8 +65,8 @@ def read(
     Raises `InputError` at once where the file cannot be read at all: "no_such_file",
     "empty_file", "unknown_format", "wrong_encoding", "bad_header", "unknown_column",
     "malformed_json", "malformed_xml", "dtd_forbidden", "damaged_file", "missing_table",
-    "ambiguous_quarter", "unknown_quarter", "no_mapping", "bad_mapping"; those of damage also later,
-    where the damage is.
+    "ambiguous_quarter", "unknown_quarter", "no_mapping", "bad_mapping", "direct_identifier";
+    those of damage also later, where the damage is.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "reports.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -9,14 +10,17 @@ import msgspec
 from schemas.errors import RecordError
 from schemas.formats.source import Source, SourceRecord
 from schemas.formats.tables import Row
+from schemas.identifiers import without
 from schemas.record import report_of
 
 _encode = msgspec.json.Encoder().encode
 
 
-def raw_of(values: dict[str, str]) -> bytes:
-    """The columns of a row that are not empty, as JSON."""
-    return _encode({name: value for name, value in values.items() if value})
+def raw_of(
+    values: dict[str, str], unknown: Counter[str], needed: frozenset[str] = frozenset()
+) -> bytes:
+    """The columns of a row that are not empty and identify nobody, or are needed, as JSON."""
+    return _encode(without(values, unknown, needed))
 
 
 def faulty(source: Source, row: Row) -> SourceRecord:

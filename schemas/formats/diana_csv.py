@@ -52,4 +52,4 @@ def records(source: Source) -> Iterator[SourceRecord]:
             {"term": term, "onset_at": onset, "seriousness": serious}
             for term in values_of(values["pts"])
         ]
-        yield built(content, raw_of(values), source.where(row.line))
+        yield built(content, raw_of(values, unknown), source.where(row.line))

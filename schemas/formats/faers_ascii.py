@@ -41,6 +41,7 @@ from schemas.formats.faers_csv import case_content
 from schemas.formats.faers_zip import Case, Quarter, deleted_members, open_quarter
 from schemas.formats.lines import Readable, head, lines, opened
 from schemas.formats.source import Source, SourceRecord
+from schemas.identifiers import without
 
 GREATEST_VERSION = 2**31 - 1
 
@@ -113,7 +114,8 @@ def _record(source: Source, quarter: Quarter, case: Case) -> SourceRecord:
         for row in case.rows["reac"]
     ]
     raw = _encode(
-        {"demo": _filled(demo)} | {k: [_filled(r) for r in v] for k, v in case.rows.items() if v}
+        {"demo": without(demo, unknown)}
+        | {k: [without(r, unknown) for r in v] for k, v in case.rows.items() if v}
     )
     return built(content, raw, source.where(case.line, PurePosixPath(quarter.names["demo"]).name))
 
@@ -164,10 +166,6 @@ def _from_therapies(
         ]
         if found:
             product[field] = found[0] if len(found) == 1 else pick(found, key=times.sort_key)
-
-
-def _filled(row: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in row.items() if value}
 
 
 def _quarter_end(*names: str) -> str:

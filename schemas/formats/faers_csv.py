@@ -37,7 +37,7 @@ def records(source: Source) -> Iterator[SourceRecord]:
             {"term": term, "onset_at": onset, "seriousness": serious}
             for term in values_of(values["pts"])
         ]
-        yield built(content, raw_of(values), source.where(row.line))
+        yield built(content, raw_of(values, source.unknown), source.where(row.line))
 
 
 def case_content(values: dict[str, str], source: Source) -> dict[str, Any]:

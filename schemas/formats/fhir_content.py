@@ -17,6 +17,7 @@ relative is a consumer; of others the profession is not known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ from schemas import times
 from schemas.errors import Fault
 from schemas.formats import codes
 from schemas.formats.codes import Unknown
+from schemas.formats.fhir_people import people_in
+from schemas.identifiers import MASKED
 
 Resource = Mapping[str, Any]
 Resolve = Callable[[str], Resource | None]
@@ -50,6 +53,7 @@ _SERIOUSNESS = {
     "SeriousRequiresPreventImpairment": "other_medically_important",
 }
 _NOT_SERIOUS = ("non-serious", "Non-serious")
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}|urn:(?:uuid|oid):[0-9A-Za-z.-]{1,64}")
 _DOSES = {"mg": "MG", "g": "G", "ug": "UG", "kg": "KG"}
 _ACTUAL = Fault(
     "not_permitted", "AdverseEvent.actuality", "a potential event is none that happened"
@@ -85,6 +89,8 @@ def content_of(
     content["products"] = list(_products(live, resolve, unknown))
     if patient := _patient(live, content["reactions"], resolve, unknown):
         content["patient"] = patient
+    people = {path for event in events for path in people_in(event)}
+    unknown.update(f"{path}: {MASKED}" for path in people)
     notes = [n["text"] for event in live for n in _dicts(event.get("note")) if _text(n.get("text"))]
     if narrative := "\n".join(notes):
         content["narrative"] = narrative
@@ -275,10 +281,10 @@ def _patient(
     subject = next((event["subject"] for event in events if event.get("subject")), None)
     patient: dict[str, Any] = {}
     target = (_text(_at(subject, "reference")) or "").removeprefix("#").rpartition("/")[2]
-    if target:
+    if _ID.fullmatch(target):
         patient["pseudonym"] = target
-    elif subject:
-        unknown["subject: can identify a person"] += 1
+    elif target:  # a search by name or record number, say
+        unknown[f"AdverseEvent.subject.reference: {MASKED}"] += 1
     found = _resolved(subject, resolve)
     gender = _text(_at(found, "gender"))
     if gender in ("male", "female", "other", "unknown"):

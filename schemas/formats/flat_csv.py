@@ -82,7 +82,9 @@ def records(source: Source) -> Iterator[SourceRecord]:
         where = source.where(row.line)
         content = content_of(row.values)
         if isinstance(content, Fault):
-            yield SourceRecord(raw_of(row.values), None, (content,), where, source.sender)
+            yield SourceRecord(
+                raw_of(row.values, source.unknown), None, (content,), where, source.sender
+            )
         else:
             yield record_of(source, msgspec.json.encode(content), where)
 

@@ -18,7 +18,7 @@ The mapping is TOML, named after the table (`reports.csv.toml`) unless another i
 Fields are the columns of `csv`, and the case, its version and its information date are those of
 `csv`; a row that names no sender is the import's. A value that a table of words does not have, and
 an optional date that is none, is left out and counted; a column that no field names is kept in the
-raw record alone.
+raw record alone, and not even there where its name says that it identifies a person.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from schemas.formats import codes, flat_csv
 from schemas.formats.building import built, faulty, raw_of
 from schemas.formats.source import Source, SourceRecord
 from schemas.formats.tables import columns_of, rows
+from schemas.identifiers import MASKED, identifies
 
 _MOMENTS = ("first_received_at", "created_at", "started_at", "stopped_at", "onset_at")
 _NEEDED = ("report_id", "received_at", "products")
@@ -86,6 +87,8 @@ def mapping_of(source: Source) -> Mapping:
         datetime.strptime(datetime(2025, 7, 3).strftime(found.date), found.date)  # noqa: DTZ001, DTZ007
     except ValueError as error:
         raise InputError("bad_mapping", f"{path}: date: {error}") from None
+    if identifies(column := found.columns.get("pseudonym", "")):
+        raise InputError("direct_identifier", f"{path}: pseudonym: {column} {MASKED}")
     header = columns_of(source.path, found.delimiter)
     if lost := [c for c in found.columns.values() if c.strip().lower() not in header]:
         raise InputError("bad_header", f"{source.path} has no column {', '.join(lost)}")
@@ -100,11 +103,12 @@ def check(source: Source) -> None:
 def records(source: Source) -> Iterator[SourceRecord]:
     """The records of the file."""
     mapping = mapping_of(source)
+    named = frozenset(column.strip().lower() for column in mapping.columns.values())
     for row in rows(source.path, source.unknown, mapping.delimiter):
         if row.fault:
             yield faulty(source, row)
             continue
-        where, raw = source.where(row.line), raw_of(row.values)
+        where, raw = source.where(row.line), raw_of(row.values, source.unknown, named)
         content = flat_csv.content_of(_cells(mapping, row.values, source), mapping.separator)
         if isinstance(content, Fault):
             yield SourceRecord(raw, None, (content,), where, source.sender)

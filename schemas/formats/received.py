@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from schemas.formats import e2b_r2, e2b_r3, fhir
 from schemas.formats.documents import documents_of
 from schemas.formats.messages import HEAD, root_of
 from schemas.formats.source import Source, SourceRecord
+from schemas.identifiers import MASKED
 from schemas.record import Checked, Stream, check, checked
 
 Kind = Literal["xml", "fhir"]
@@ -26,10 +28,11 @@ def received(content: bytes, kind: Kind, sender: str) -> list[SourceRecord]:
     'unknown_format'
     """
     found: list[SourceRecord] = []
+    source = Source(_NAME, kind, sender)
     try:
         # one by one: those before the damage stand
-        for record in _xml(content, sender) if kind == "xml" else _fhir(content, sender):
-            found.append(record)  # noqa: PERF402
+        for record in _xml(content, source) if kind == "xml" else _fhir(content, source):
+            found.append(replace(record, masked=_masked(source)))  # noqa: PERF401
     except InputError as error:
         found.append(_damage(content, error, sender, len(found) + 1))
     return found
@@ -53,17 +56,23 @@ def _kind(raw: bytes) -> Kind | None:
     return "fhir" if b'"resourceType"' in beginning else None
 
 
-def _xml(content: bytes, sender: str) -> Iterator[SourceRecord]:
+def _masked(source: Source) -> tuple[Fault, ...]:
+    """What the record that was just read named of people; the source counts the next one anew."""
+    behind = f": {MASKED}"
+    paths = [key.removesuffix(behind) for key in source.unknown if key.endswith(behind)]
+    source.unknown.clear()
+    return tuple(Fault("direct_identifier", path, f"{MASKED}; left out") for path in paths)
+
+
+def _xml(content: bytes, source: Source) -> Iterator[SourceRecord]:
     name = root_of(content[:HEAD], document_type=True).name
     reader = e2b_r3 if name == e2b_r3.ROOT else e2b_r2
     if name.lower() not in (e2b_r3.ROOT.lower(), e2b_r2.ROOT):
         raise InputError("unknown_format", f"the root is neither {e2b_r3.ROOT} nor {e2b_r2.ROOT}")
-    form = "e2b_r3" if reader is e2b_r3 else "e2b_r2"
-    yield from reader.records_of(Source(_NAME, form, sender), io.BytesIO(content))
+    yield from reader.records_of(source, io.BytesIO(content))
 
 
-def _fhir(content: bytes, sender: str) -> Iterator[SourceRecord]:
-    source = Source(_NAME, "fhir", sender)
+def _fhir(content: bytes, source: Source) -> Iterator[SourceRecord]:
     yield from fhir.records_of(source, lambda: documents_of(content, _NAME))
 
 

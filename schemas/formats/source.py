@@ -23,7 +23,8 @@ class SourceRecord:
     `faults`, or neither: then `raw` is JSON in our schema, for `schemas.record.check` to judge.
     `where` names file and line; `sender` is whose record it is taken to be; `record_id` is the id
     of one with faults, where it is known. `element_of` turns the path of a field, in faults that
-    are found later, into the name that the sender's format has for it.
+    are found later, into the name that the sender's format has for it. `masked` says what a
+    message named that identifies a person, and was left out.
     """
 
     raw: bytes
@@ -34,6 +35,7 @@ class SourceRecord:
     stream: Stream = "reports"
     record_id: str | None = None
     element_of: Callable[[str], str] = field(default=str, compare=False)
+    masked: tuple[Fault, ...] = ()
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def records(source: Source) -> Iterator[SourceRecord]:
             yield faulty(source, row)
         else:
             content = _content(row.values, source)
-            yield built(content, raw_of(row.values), source.where(row.line))
+            yield built(content, raw_of(row.values, source.unknown), source.where(row.line))
 
 
 def _content(values: dict[str, str], source: Source) -> dict[str, Any]:

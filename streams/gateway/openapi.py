@@ -32,6 +32,7 @@ _WHY = {
 # what no schema can say of a record, by the code of its fault
 RULES = {
     "another_sender": "the key is another sender's",
+    "direct_identifier": "a pseudonym that is an e-mail address, a telephone number or a date",
     "future_date": "a moment after the time at which it was sent",
     "not_a_date": "a day that the calendar does not have",
     "no_product": "nothing was given, and it is not nullified",
@@ -186,6 +187,16 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+def _taken(**properties: Any) -> dict[str, Any]:
+    record = _object(**properties, status={"enum": ["accepted", "duplicate", "rejected"]})
+    record["properties"]["masked"] = {
+        "type": "array",
+        "description": "elements of a message that name a person and were left out, where any did",
+        "items": _schema("Fault"),
+    }
+    return record
+
+
 def _schemas() -> dict[str, Any]:
     text = {"type": "string"}
     index = {"type": "integer", "description": "the record's place in the request, from 0"}
@@ -207,15 +218,7 @@ def _schemas() -> dict[str, Any]:
         "Signal": openapi_signals.schema(),
         "Taken": _object(
             receipt_id={"type": ["string", "null"]},
-            records={
-                "type": "array",
-                "items": _object(
-                    index=index,
-                    id=named,
-                    status={"enum": ["accepted", "duplicate", "rejected"]},
-                    errors=errors,
-                ),
-            },
+            records={"type": "array", "items": _taken(index=index, id=named, errors=errors)},
         ),
         "Receipt": _object(
             receipt_id=text,

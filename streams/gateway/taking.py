@@ -28,10 +28,11 @@ _CHUNK = 400  # parameters of one query
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A record as it goes into an envelope, and what decides its partition."""
+    """A record as it goes into an envelope, what decides its partition, and what was left out."""
 
     entry: Entry
     key: bytes
+    masked: tuple[Fault, ...] = ()
 
 
 def judge(
@@ -73,7 +74,8 @@ def judge(
                 content_hash=found.content_hash,
                 body=sealer.enclose(found.body),
             )
-        judged.append(Judged(entry, sender.encode() + b"\x1f" + key))
+        masked = body.found[index].masked if body.found and not body.fault else ()
+        judged.append(Judged(entry, sender.encode() + b"\x1f" + key, masked))
     return judged
 
 
@@ -161,6 +163,12 @@ def append(log: Log, stream: Stream, partitions: int, judged: Sequence[Judged]) 
     ]
 
 
+def _masked(record: Judged) -> dict[str, Any]:
+    """What of a message named a person, if anything did."""
+    told = [{"code": f.code, "path": f.path, "message": f.message} for f in record.masked]
+    return {"masked": told} if told else {}
+
+
 def answers(judged: Sequence[Judged], duplicates: set[int]) -> list[dict[str, Any]]:
     """What the sender is told of each record."""
     told = []
@@ -181,5 +189,6 @@ def answers(judged: Sequence[Judged], duplicates: set[int]) -> list[dict[str, An
                     for code, path, message in entry.faults
                 ],
             }
+            | _masked(record)
         )
     return told

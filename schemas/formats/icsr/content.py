@@ -27,6 +27,7 @@ from schemas.formats.icsr.elements import elements
 from schemas.formats.icsr.moments import from_ts
 from schemas.formats.icsr.repeats import administered, product, reaction, test
 from schemas.formats.icsr.values import Unknown, first, given, moment, text, word
+from schemas.identifiers import MASKED
 
 _AGES = {"a": "YR", "mo": "MON", "wk": "WK", "d": "DY", "h": "HR"}
 _WEIGHTS = {"kg": "KG", "g": "GMS", "[lb_av]": "LB"}
@@ -149,7 +150,7 @@ def _patient(values: Values, unknown: Unknown) -> dict[str, Any]:
     patient: dict[str, Any] = {}
     for number in _IDENTIFYING:
         if given(values, number):
-            unknown[f"{number}: can identify a person"] += 1
+            unknown[f"{number}: {MASKED}"] += 1
     if pseudonym := first(values, ("K.4", "D.1.1.4"), unknown):
         patient["pseudonym"] = pseudonym
     age = codes.number(values.get("K.6", ""))

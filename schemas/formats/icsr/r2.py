@@ -18,6 +18,7 @@ from schemas.formats import codes
 from schemas.formats.icsr import Null, Values
 from schemas.formats.icsr.elements import elements
 from schemas.formats.icsr.values import Unknown
+from schemas.identifiers import MASKED, identifies
 
 _TIMES = {"800": "10.a", "801": "a", "802": "mo", "803": "wk", "804": "d", "805": "h", "806": "min"}
 _UNITS = {"001": "kg", "002": "g", "003": "mg", "004": "ug"}
@@ -112,7 +113,10 @@ def _read(place: str, held: Mapping[str, Any], values: Values, case: _Case, dept
                     _read(tag, one, inner, case, depth + 1)
                     if group and inner:
                         values.setdefault(group, []).append(inner)
-        elif (known := table.tags.get((place, tag))) and (text := _text(value)):
+        elif (known := table.tags.get((place, tag))) is None:
+            if identifies(tag) and _text(value):
+                case.unknown[f"{place}.{tag}: {MASKED}"] += 1
+        elif text := _text(value):
             if "date" in known.how:
                 text = _date(tag, text, _text(held.get(f"{tag}format")), case.unknown)
             if text:

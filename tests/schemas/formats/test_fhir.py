@@ -290,7 +290,7 @@ def test_a_subject_named_by_more_than_its_id_is_left_out_and_counted(tmp_path: P
     found, read_ = reading(tmp_path, r4(subject={"display": "Jane Doe"}))
     assert found[0].report is not None
     assert found[0].report.patient is None
-    assert read_.unknown["subject: can identify a person"] == 1
+    assert read_.unknown["AdverseEvent.subject.display: can identify a person"] == 1
 
 
 def test_other_resources_are_counted_and_broken_ones_are_at_fault(tmp_path: Path) -> None:

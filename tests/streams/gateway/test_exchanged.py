@@ -40,6 +40,20 @@ def told(answer: httpx.Response) -> list[tuple[str, str | None, list[tuple[str, 
     ]
 
 
+def test_a_sender_is_told_what_was_left_out_because_it_names_a_person(gateway: Serving) -> None:
+    named = message("A-1", player="<name>Jane Roe</name>")
+    answer = push(gateway, batch([named, message("A-2")]), XML)
+    first, second = answer.json()["records"]
+    fault = {
+        "code": "direct_identifier",
+        "path": "D.1",
+        "message": "can identify a person; left out",
+    }
+    assert (first["status"], first["masked"]) == ("accepted", [fault])
+    assert "masked" not in second
+    assert "Jane" not in answer.text
+
+
 def test_each_message_of_a_batch_is_accepted_or_rejected(gateway: Serving) -> None:
     messages = [
         message("A-1"),

@@ -6,26 +6,24 @@ No table has these by pair; they are folded from the changes and the newest vers
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from dashboards.analysis.population import given
+from dashboards.analysis.rows import Row, newest, rows
 from detectors.case_review import Pair
-from detectors.coding import COUNTED, base, content
+from detectors.coding import base
 from schemas.envelope import Change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
-from streams.store.changes import positioned_changes
-from streams.store.enclosed import disclosed
-from streams.store.store import Store
 
 FACETS = ("route", "setting", "phase", "indication", "region")
 # what fewer cases of all say is not offered: free text of one person could stand there
 LEAST = 3
-_AT_A_TIME = 500
 _FREE = "indication"
 
 Value = tuple[str, str]  # a facet, and what a case says of it
@@ -44,26 +42,37 @@ class Facets:
         self._held: dict[int, Held] = {}
         self._counts: dict[Pair, Counter[Value]] = defaultdict(Counter)
         self._indications: Counter[str] = Counter()
+        self._pairs = lru_cache(10_000)(self._made)
 
     def read(self, connection: Connection) -> None:
         """Take the changes that came since the last time."""
         with self._lock:
-            touched: dict[int, Change] = {}
-            for position, change in positioned_changes(connection, self._position):
-                if change.case_id in self._held or self._watched(change):
-                    touched[change.case_id] = change
-                self._position = position
-            listed = sorted(touched)
-            for start in range(0, len(listed), _AT_A_TIME):
-                part = listed[start : start + _AT_A_TIME]
-                bodies = _bodies(connection, part)
-                for number in part:
-                    self._replace(number, self._of(touched[number], bodies.get(number, {})))
+            up_to = newest(connection)
+            if up_to > self._position:
+                watches = self._watchlist.watches
+                found = rows(connection, self._position, up_to, watches, self._asks)
+                deque(self._taking(up_to, found), maxlen=0)
 
-    def look(self, store: Store) -> None:
-        """Read what is new, so that no reader of a page has to wait for it."""
-        with store.read() as connection:
-            self.read(connection)
+    def taking(self, up_to: int, found: Iterable[Row]) -> Iterator[Row]:
+        """Take what has changed up to a position, and pass it on to who reads it too."""
+        with self._lock:
+            yield from self._taking(up_to, found)
+
+    def _taking(self, up_to: int, found: Iterable[Row]) -> Iterator[Row]:
+        said: dict[int, Held] = {}
+        for row in found:
+            if self._asks(row.change):
+                said[row.change.case_id] = self._of(row)
+            yield row
+        moved = Counter[Held]()  # many cases say the same
+        for number, held in said.items():
+            moved[self._held.pop(number, ())] -= 1
+            moved[held] += 1
+            if held:
+                self._held[number] = held
+        for held, step in moved.items():
+            self._move(held, step)
+        self._position = up_to
 
     def of(self, pair: Pair) -> Values:
         """What the cases of a pair (dataset, product, event) say, by facet."""
@@ -77,50 +86,80 @@ class Facets:
                     found[facet].append(value)
         return {name: tuple(values) for name, values in found.items()}
 
-    def _watched(self, change: Change) -> bool:
-        return any(product.name in self._watchlist.products for product in change.products)
+    def _asks(self, change: Change) -> bool:
+        named = any(product.name in self._watchlist.products for product in change.products)
+        return named or change.case_id in self._held
 
-    def _of(self, change: Change, body: Mapping[str, Any]) -> Held:
-        counted = content(change, strata_of=self._watchlist.watches)
+    def _of(self, row: Row) -> Held:
+        counted = row.counted
         if counted is None:
             return ()
-        events = {name for name, _ in counted.events}
+        return self._pairs(
+            counted.dataset,
+            tuple([name for name, _ in counted.products]),
+            tuple([name for name, _ in counted.events]),
+            given(row.change),
+            _said.decode(row.body) if row.body else _NOTHING,
+        )
+
+    def _made(
+        self,
+        dataset: str,
+        products: tuple[str, ...],
+        events: tuple[str, ...],
+        coded: tuple[tuple[str, str, str], ...],
+        said: _Said,
+    ) -> Held:
         out = []
-        for product in {name for name, _ in counted.products}:
+        for product in sorted(set(products)):
             if self._watchlist.watches(product):
-                values = frozenset(self._values(base(product), change, body))
-                out += [((counted.dataset, product, event), values) for event in sorted(events)]
+                values = frozenset(self._values(base(product), coded, said))
+                out += [((dataset, product, event), values) for event in sorted(set(events))]
         return tuple(out)
 
-    def _values(self, name: str, change: Change, body: Mapping[str, Any]) -> Iterable[Value]:
-        if country := body.get("country"):
-            yield "region", country
-        for coded in change.products:
-            if coded.name == name and coded.role in COUNTED:
+    def _values(
+        self, name: str, coded: tuple[tuple[str, str, str], ...], said: _Said
+    ) -> Iterable[Value]:
+        if said.country:
+            yield "region", said.country
+        for product, route, setting in coded:
+            if product == name:
                 yield from (
                     (facet, value)
-                    for facet, value in (("route", coded.route), ("setting", coded.setting))
+                    for facet, value in (("route", route), ("setting", setting))
                     if value
                 )
-        for product in body.get("products", ()):
-            if self._vocabulary.product(product["name"]).name == name:
-                for facet in ("phase", "indication"):
-                    if value := product.get(facet):
+        for sent in said.products:
+            if self._vocabulary.product(sent.name).name == name:
+                for facet, value in (("phase", sent.phase), ("indication", sent.indication)):
+                    if value:
                         yield facet, value
 
-    def _replace(self, number: int, held: Held) -> None:
-        for pairs, step in ((self._held.pop(number, ()), -1), (held, 1)):
-            for pair, values in pairs:
-                counts = self._counts[pair]
-                for value in values:
-                    counts[value] += step
-                    if not counts[value]:
-                        del counts[value]
-            for value in frozenset[Value]().union(*(values for _, values in pairs)):
-                if value[0] == _FREE:
-                    self._indications[value[1]] += step
-        if held:
-            self._held[number] = held
+    def _move(self, held: Held, step: int) -> None:
+        for pair, values in held:
+            counts = self._counts[pair]
+            for value in values:
+                counts[value] += step
+                if not counts[value]:
+                    del counts[value]
+        for value in frozenset[Value]().union(*(values for _, values in held)):
+            if value[0] == _FREE:
+                self._indications[value[1]] += step
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    name: str
+    phase: str | None = None
+    indication: str | None = None
+
+
+class _Said(msgspec.Struct, frozen=True):
+    country: str | None = None
+    products: tuple[_Sent, ...] = ()
+
+
+_NOTHING = _Said()
+_said = msgspec.json.Decoder(_Said)
 
 
 def of_cohort(connection: Connection) -> dict[tuple[str, str], Values]:
@@ -137,15 +176,3 @@ def of_cohort(connection: Connection) -> dict[tuple[str, str], Values]:
     return {
         pair: {name: tuple(values) for name, values in of.items()} for pair, of in found.items()
     }
-
-
-def _bodies(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The newest version of some cases as sent, without narrative; none of those erased."""
-    cases, versions = tables.cases, tables.versions
-    rows = connection.execute(
-        select(cases.c.id, versions.c.body)
-        .join(versions, versions.c.id == cases.c.newest)
-        .where(cases.c.id.in_(numbers))
-    )
-    found = {number: disclosed(connection, body) for number, body in rows}
-    return {number: msgspec.json.decode(body) for number, body in found.items() if body}

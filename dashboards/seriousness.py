@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -48,6 +49,8 @@ class Seriousness:
         self._held: dict[int, tuple[tuple[Pair, ...], bool, bool]] = {}
         self._counts: dict[Pair, list[int]] = defaultdict(lambda: [0, 0, 0])
         self._reviews = Reviews()
+        # many cases name the same
+        self._pairs = lru_cache(10_000)(self._made)
 
     @classmethod
     def load(cls, settings: Settings, vocabulary: Vocabulary) -> Seriousness:
@@ -95,12 +98,8 @@ class Seriousness:
         counted = content(change, strata_of=self._watchlist.watches)
         if counted is None:
             return
-        pairs = tuple(
-            (counted.dataset, product, event)
-            for product in {name for name, _ in counted.products}
-            if self._watchlist.watches(product)
-            for event in {name for name, _ in counted.events}
-        )
+        names = tuple([name for name, _ in counted.products])
+        pairs = self._pairs(counted.dataset, names, tuple([name for name, _ in counted.events]))
         if pairs:
             self._held[change.case_id] = held = (
                 pairs,
@@ -108,6 +107,16 @@ class Seriousness:
                 change.fatal,
             )
             self._add(held, 1)
+
+    def _made(
+        self, dataset: str, products: tuple[str, ...], events: tuple[str, ...]
+    ) -> tuple[Pair, ...]:
+        return tuple(
+            (dataset, product, event)
+            for product in set(products)
+            if self._watchlist.watches(product)
+            for event in set(events)
+        )
 
     def _add(self, held: tuple[tuple[Pair, ...], bool, bool], sign: int) -> None:
         pairs, serious, fatal = held

@@ -24,13 +24,11 @@ from dashboards import board, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
-from dashboards.facets import Facets
+from dashboards.books import Books
 from dashboards.metrics import metrics_route, parts_route
 from dashboards.reports import web as reports
 from dashboards.self_test import SelfTest
-from dashboards.seriousness import Seriousness
 from schemas.errors import StoreError
-from schemas.vocabulary import Vocabulary, Watchlist
 from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits, TokenBuckets
@@ -58,6 +56,7 @@ def create_web(
     and `load_sealer` raise.
     """
     sealer = load_sealer(settings.data)
+    books = Books(settings)
     store = open_store(settings.store, sealer=sealer)
     log = open_log(settings.broker)
     log.ensure_topics(settings.topics())
@@ -69,13 +68,12 @@ def create_web(
         partitions=settings.partitions(),
         registry=registry,
         limits=limits,
+        others={"board": lambda: books.filled},
     )
 
     own = limits or Limits()
     buckets = TokenBuckets(own.page_rate, own.page_burst)
-    vocabulary = Vocabulary.load(settings.vocabulary)
-    returning = Returning(store, Seriousness.load(settings, vocabulary))
-    facets = Facets(vocabulary, Watchlist.load(settings.watchlist, vocabulary))
+    returning = Returning(store, books.seriousness)
     test = SelfTest(store, settings)
     canaries = Canaries(log, sealer, settings.partitions())
 
@@ -93,7 +91,7 @@ def create_web(
         sending = asyncio.create_task(canaries.run(settings.canary_seconds, stop))
         loops = (
             _again(returning.look, LOOKING),
-            _again(lambda: facets.look(store), LOOKING),
+            _again(lambda: books.look(store), LOOKING),
             _again(gateway.write_uses, NOTING),
             _again(sign, SIGNING),
             test.run(),
@@ -116,7 +114,7 @@ def create_web(
         routes=[
             *gateway.routes(),
             *sign_in.routes(store),
-            *board.routes(store, settings, log, returning, test=test, facets=facets),
+            *board.routes(store, settings, log, returning, test=test, books=books),
             *reports.routes(store, settings),
             metrics_route(store, settings, registry, log, test),
             parts_route(gateway.ready),

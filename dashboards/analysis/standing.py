@@ -8,17 +8,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from dashboards.analysis.fold import FEW, Case, versions_of
 from dashboards.analysis.population import Population, Traits, given
+from dashboards.analysis.rows import Row, newest, rows
 from detectors.casebook import Casebook, CaseContent
-from detectors.coding import content
 from detectors.disproportionality.table import PairTable
 from schemas.envelope import Change, decode_change
 from schemas.vocabulary import Vocabulary, Watchlist
 from streams.store import tables
-from streams.store.changes import positioned_changes
 
 KEPT = 30.0  # seconds for which columns are shown although cases have changed
 
@@ -45,13 +44,11 @@ class Standing:
         """A position, and the cases of a dataset as of it."""
         with self._lock:
             now = time.monotonic()
-            newest = _newest(connection)
-            if newest > self._position and (
+            up_to = newest(connection)
+            if up_to > self._position and (
                 now > self._read_at + KEPT or dataset not in self._populations
             ):
-                self._read(connection, newest)
-                self._populations.clear()
-                self._read_at = time.monotonic()
+                self._take(up_to, rows(connection, self._position, up_to, self._watches))
             if dataset not in self._populations:
                 traits = list(self._traits.values())
                 self._populations[dataset] = Population(
@@ -97,43 +94,40 @@ class Standing:
             ]
         return position, sorted(found, key=lambda case: case.change.case_id)
 
-    def _read(self, connection: Connection, newest: int) -> None:
-        """Take the changes up to a position."""
-        touched: dict[int, int] = {}
-        products: dict[int, tuple[tuple[str, str, str], ...]] = {}
+    def take(self, up_to: int, found: Iterable[Row]) -> None:
+        """Take what has changed up to a position."""
+        with self._lock:
+            self._take(up_to, found)
 
+    def _take(self, up_to: int, found: Iterable[Row]) -> None:
         def counted() -> Iterator[tuple[int, int, CaseContent | None]]:
-            for position, change in positioned_changes(connection, self._position, newest):
+            for position, change, content, body in found:
                 number = change.case_id
                 if self._changed.get(number, (0, 0))[0] >= change.revision:
                     continue
                 self._changed[number] = (change.revision, position)
-                touched[number] = change.versions
-                products[number] = self._shared(given(change))
-                self._traits.setdefault(number, _NOTHING)
-                yield number, change.revision, content(change, strata_of=self._watches)
+                self._traits[number] = self._traits_of(change, body)
+                yield number, change.revision, content
 
         if len(self._book):
             for one in counted():
                 self._book.apply(*one)
         else:
+            # where an earlier try did not come to its end, nothing of it stays
+            self._changed, self._traits = {}, {}
             self._book = Casebook.of(counted())
-        for number, _, _, versions in versions_of(connection, touched, newest):
-            patient = _body.decode(versions[-1].body).patient or _Patient()
-            age, sex = patient.age_years, patient.sex
-            self._traits[number] = Traits(
-                float("nan") if age is None else age,
-                sex if sex in ("female", "male") else None,
-                products[number],
-            )
-        self._position = newest
+        self._position, self._read_at = up_to, time.monotonic()
+        self._populations.clear()
+
+    def _traits_of(self, change: Change, body: bytes) -> Traits:
+        patient = (_body.decode(body).patient if body else None) or _Patient()
+        age = float("nan") if patient.age_years is None else patient.age_years
+        sex = patient.sex if patient.sex in ("female", "male") else None
+        return Traits(age, sex, self._shared(given(change)))
 
     def _shared(self, value: Any) -> Any:
         """One object for all that are equal: there are few different ones, and many cases."""
         return self._same.setdefault(value, value)
-
-
-_NOTHING = Traits(float("nan"), None, ())
 
 
 class _Patient(msgspec.Struct):
@@ -146,11 +140,6 @@ class _Body(msgspec.Struct):
 
 
 _body = msgspec.json.Decoder(_Body)
-
-
-def _newest(connection: Connection) -> int:
-    found = connection.scalar(select(func.max(tables.changes.c.position)))
-    return -1 if found is None else int(found)
 
 
 def _changes_of(connection: Connection, changed: dict[int, tuple[int, int]]) -> dict[int, Change]:

@@ -17,7 +17,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from dashboards import drift
-from dashboards.analysis.standing import Standing
 from dashboards.board import (
     accounts,
     assets,
@@ -46,11 +45,10 @@ from dashboards.board.signal_page import SignalPage
 from dashboards.board.signals import Filters
 from dashboards.board.silence import SilencePage
 from dashboards.board.silent import Watched
+from dashboards.books import Books
 from dashboards.drift import Drifting
-from dashboards.facets import Facets
 from dashboards.lag import Lag
 from dashboards.self_test import SelfTest
-from dashboards.seriousness import Seriousness
 from detectors import case_review, families
 from detectors.disproportionality import METHODS
 from detectors.followup import looks
@@ -73,21 +71,19 @@ def routes(
     returning: Returning | None = None,
     *,
     test: SelfTest | None = None,
-    facets: Facets | None = None,
+    books: Books,
 ) -> list[BaseRoute]:
     """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
     `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, `/self-test`, the
     events that keep some live, what people do, and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
-    evidence a signal has, `test` keeps the self-test, `facets` what cases say.
+    evidence a signal has, `test` keeps the self-test, `books` what is kept of all cases.
     """
-    if returning is None:
-        vocabulary = Vocabulary.load(settings.vocabulary)
-        returning = Returning(store, Seriousness.load(settings, vocabulary))
+    returning = returning or Returning(store, books.seriousness)
     test = test or SelfTest(store, settings)
     log = log or open_log(settings.broker)
-    board = _Board(store, settings, log, returning=returning, test=test, facets=facets)
+    board = _Board(store, settings, log, returning=returning, test=test, books=books)
     return [
         *board.inbox.routes(),
         Route("/signals", board.signals),
@@ -116,7 +112,7 @@ class _Board:
         *,
         returning: Returning,
         test: SelfTest,
-        facets: Facets | None,
+        books: Books,
     ) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
@@ -135,11 +131,10 @@ class _Board:
         # a prior belongs to a checkpoint, so that what rests on one cannot be dated by the data
         fitted = {name for method in METHODS if method.whole_table for name in method.columns}
         undated = {rule.name for rule in screening if rule.columns & fitted}
-        standing = Standing(self._vocabulary, watchlist)
         self.silence = SilencePage(
             store,
             self._lag,
-            standing=standing,
+            standing=books.standing,
             rules=[rule for rule in screening if rule.name not in undated],
             watched=Watched(tuple(sorted(self._watched)), families.read().events),
         )
@@ -150,7 +145,7 @@ class _Board:
             undated=undated,
             labels=labels,
             vocabulary=self._vocabulary,
-            standing=standing,
+            standing=books.standing,
             fragile=self._fragile,
             signed=settings.signed,
             drifting=self._drifting,
@@ -164,13 +159,7 @@ class _Board:
             page=self.signal_page.page,
             vocabulary=self._vocabulary,
         )
-        ranking = Ranking(
-            self._vocabulary,
-            labels,
-            self._watched,
-            returning.seriousness,
-            facets or Facets(self._vocabulary, watchlist),
-        )
+        ranking = Ranking(self._vocabulary, labels, self._watched, books)
         self.inbox = Inbox(
             store,
             ranking,

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from dashboards.access import viewer
 from dashboards.board import inbox_csv
 from dashboards.board.fragile import Fragile, said
-from dashboards.board.moment import Moment, notes, read_moment
+from dashboards.board.moment import Moment, Note, notes, read_moment
 from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, respond
 from dashboards.board.ranking import Ranked, Ranking
@@ -43,6 +43,10 @@ _FIELDS = (
     "owner",
 )
 NOBODY = "nobody"
+READING = (
+    "The cases are being read, as always after a start: filters by route, setting, phase, "
+    "indication and region come with the next look."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class Filters:
     def named(self) -> dict[str, str]:
         """Those that are set."""
         return {name: value for name in _FIELDS if (value := getattr(self, name))}
+
+    def of_cases(self) -> dict[str, str]:
+        """Those that are set and ask for what cases say."""
+        return {name: value for name, value in self.named().items() if name in FACETS}
 
     def fit(self, one: Ranked) -> bool:
         """Whether a signal is asked for."""
@@ -183,7 +191,7 @@ class Inbox:
         """Every signal that fits the filters, which stand at its head."""
         view = OfPerson(_name(request), Filters.of(request.query_params))
         with self._store.read() as connection:
-            ranked, moment = self._ranked(connection), read_moment(connection)
+            ranked, moment = self._ranked(connection, view.filters), read_moment(connection)
         placed = [(place, one) for place, one in enumerate(ranked, 1) if view.filters.fit(one)]
         text = inbox_csv.as_csv(placed, len(ranked), moment, view.filters.named())
         headers = {"content-disposition": f'attachment; filename="inbox-at-{moment}.csv"'}
@@ -213,7 +221,7 @@ class Inbox:
 
     def page(self, connection: Connection, view: OfPerson) -> Page:
         """What a person sees."""
-        ranked = self._ranked(connection)
+        ranked = self._ranked(connection, view.filters)
         filters = view.filters
         placed = [(place, one) for place, one in enumerate(ranked, 1) if filters.fit(one)]
         shown = placed[(filters.page - 1) * PAGE : filters.page * PAGE]
@@ -242,13 +250,18 @@ class Inbox:
             pair = pairs[row.id]
             if row.kind == "screening" and fewest.get(pair) != 0 and pair in fewest:
                 out[row.id] = said(fewest[pair])
-            elif row.kind == "case_review" and (n := self._ranking.seriousness.behind(pair)):
+            elif row.kind == "case_review" and (n := self._ranking.books.seriousness.behind(pair)):
                 out[row.id] = said(n)
         return out
 
-    def _ranked(self, connection: Connection) -> list[Ranked]:
-        """The order as of this snapshot, the same for everybody: made once a moment."""
+    def _ranked(self, connection: Connection, filters: Filters) -> list[Ranked]:
+        """The order as of this snapshot, the same for everybody: made once a moment.
+
+        Just after the start the inbox waits for what the cases say only where somebody asks for it.
+        """
         moment, now = read_moment(connection), time.time()
+        if not self._ranking.books.filled:
+            return self._ranking.ranked(connection, now, facets=bool(filters.of_cases()))
         with self._lock:
             if self._order and self._order[0] == moment and self._order[1] > now - KEPT:
                 return self._order[2]
@@ -262,6 +275,8 @@ class Inbox:
             moment = read_moment(connection)
             page = self.page(connection, view)
             said = notes(connection, self._lag)
+            if not self._ranking.books.filled and not view.filters.of_cases():
+                said.append(Note(READING))
             touched = self._drifting.touched(connection)
         digest = hashlib.sha256(repr(said).encode()).hexdigest()[:6]
         return {

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, case, select
 
-from dashboards.facets import NONE, Facets, Values, of_cohort
-from dashboards.seriousness import Count, Seriousness
+from dashboards.books import Books
+from dashboards.facets import NONE, Values, of_cohort
+from dashboards.seriousness import Count
 from detectors.coding import GROUP, base
 from schemas.vocabulary import Listed, Vocabulary
 from streams.store import tables
@@ -74,13 +75,16 @@ class Ranking:
     vocabulary: Vocabulary
     labels: Listed
     watched: Collection[str]
-    seriousness: Seriousness
-    facets: Facets
+    books: Books
 
-    def ranked(self, connection: Connection, now: float) -> list[Ranked]:
-        """Every signal that has not ended, the one that needs a person most first."""
-        self.seriousness.read(connection)
-        self.facets.read(connection)
+    def ranked(self, connection: Connection, now: float, facets: bool = True) -> list[Ranked]:
+        """Every signal that has not ended, the one that needs a person most first.
+
+        Without `facets` none that is of reports says what its cases do, and nobody waits for it.
+        """
+        self.books.seriousness.read(connection)
+        if facets:
+            self.books.facets.read(connection)
         cohort = of_cohort(connection)
         rules: dict[int, list[Any]] = defaultdict(list)
         table = tables.signal_rules
@@ -92,15 +96,16 @@ class Ranking:
             rules[rule.signal_id].append(rule)
         groups = self.vocabulary.groups()
         found = [
-            self._one(row, rules[row.id], groups, now, self._facets(row, cohort))
+            self._one(row, rules[row.id], groups, now, self._facets(row, cohort, facets))
             for row in _open(connection)
         ]
         return sorted(found, key=lambda one: (one.rank, -one.row.id), reverse=True)
 
-    def _facets(self, row: Any, cohort: Mapping[tuple[str, str], Values]) -> Values:
+    def _facets(self, row: Any, cohort: Mapping[tuple[str, str], Values], facets: bool) -> Values:
         if row.dataset == "cohort":
             return cohort.get((base(row.product), row.event), NONE)
-        return self.facets.of((row.dataset, row.product, row.event))
+        pair = (row.dataset, row.product, row.event)
+        return self.books.facets.of(pair) if facets else NONE
 
     def _one(
         self,
@@ -111,7 +116,7 @@ class Ranking:
         facets: Values,
     ) -> Ranked:
         held = tuple(rule.rule for rule in rules if rule.holds)
-        count = self.seriousness.of((row.dataset, row.product, row.event))
+        count = self.books.seriousness.of((row.dataset, row.product, row.event))
         level = count.level
         if row.dataset == "cohort":
             level = "serious" if row.kind == "case_review" else "not serious"

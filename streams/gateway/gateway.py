@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -91,10 +91,12 @@ class Gateway:
         partitions: int,
         registry: CollectorRegistry,
         limits: Limits | None = None,
+        others: Mapping[str, Callable[[], bool]] | None = None,
     ) -> None:
+        """`others`: what else has to be ready for the process to be, by name."""
         self._store, self._log, self._sealer = store, log, sealer
         self._partitions = partitions
-        self._limits = limits or Limits()
+        self._limits, self._others = limits or Limits(), others or {}
         self._refusals = Refusals(registry)
         self._keyring = Keyring(store)
         self._receipts = Receipts(sealer)
@@ -284,7 +286,7 @@ class Gateway:
             return {"log": False, "store": False}
 
     async def _readyz(self, request: Request) -> Response:
-        found = await self.ready()
+        found = await self.ready() | {name: ready() for name, ready in self._others.items()}
         ready = all(found.values())
         return Answer({"status": "ready" if ready else "not ready"} | found, 200 if ready else 503)
 

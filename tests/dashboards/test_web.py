@@ -21,6 +21,7 @@ from streams.gateway.openapi import document
 from streams.log import open_log
 from streams.settings import Settings
 from streams.store.store import open_store
+from tests.deployment import eventually
 from tests.streams.gateway.serving import SENDER, report, running
 
 
@@ -157,4 +158,5 @@ def test_metrics_are_served_to_prometheus_and_name_the_refusals(url: str) -> Non
 
 def test_health_and_readiness(url: str) -> None:
     assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{url}/readyz").json() == {"status": "ready", "log": True, "store": True}
+    whole = {"status": "ready", "log": True, "store": True, "board": True}
+    eventually(lambda: httpx.get(f"{url}/readyz").json() == whole, "the cases to have been read")

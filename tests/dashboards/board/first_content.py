@@ -12,18 +12,23 @@ import hashlib
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from sqlalchemy import Connection, insert, update
 
 from dashboards.web import create_web
 from schemas.coding import code
 from schemas.envelope import Change, encode
+from streams.master_key import load_sealer
+from streams.sealing import Sealer
 from streams.store import tables
 from tests.dashboards.board.conftest import CHROMIUM, Board
 from tests.dashboards.support import PAIR, VOCABULARY, Filled, report
@@ -80,8 +85,9 @@ def measured(context: BrowserContext, address: str, part: str = "") -> Measured:
 
 def fill(filled: Filled, cases: int, signals: int) -> int:
     """So many cases of one pair, and so many signals; the number of the pair's signal."""
+    sealer = load_sealer(filled.settings.data)
     with filled.store.write() as connection:
-        _cases(connection, cases)
+        _cases(connection, cases, sealer)
         counts = (cases, cases, cases, 3 * cases)
         filled.score(connection, [(PAIR, counts)], position=1)
         number = filled.signal(connection, PAIR, position=1, n=cases, rules={"ic025": True})
@@ -95,7 +101,7 @@ def fill(filled: Filled, cases: int, signals: int) -> int:
     return number
 
 
-def _cases(connection: Connection, count: int) -> None:
+def _cases(connection: Connection, count: int, sealer: Sealer) -> None:
     rows: dict[str, list[dict[str, Any]]] = {"records": [], "cases": [], "versions": []}
     changes = []
     for number in range(1, count + 1):
@@ -126,7 +132,7 @@ def _cases(connection: Connection, count: int) -> None:
         rows["versions"].append(
             {"id": number, "case_id": number, "version": None, "information_date": "2026-07-03"}
             | {"sort_key": "2026-07-03", "content_hash": digest, "status": "active"}
-            | {"version_conflict": False, "body": text, "coded": encode(change)}
+            | {"version_conflict": False, "body": sealer.enclose(text), "coded": encode(change)}
         )
         changes.append(
             {"position": 1, "place": number, "kind": "case", "case_id": number, "revision": 1}
@@ -158,31 +164,39 @@ def main(cases: int = CASES, signals: int = SIGNALS) -> int:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
         )
-        with running(create_web(filled.settings)) as url:
-            board = Board(url, filled)
-            pages = (
-                ("inbox, first after the start", "/", ""),
-                ("inbox", "/", ""),
-                ("line listing", f"/signals/{number}", ".depth table"),
-            )
-            for name, path, part in pages:
-                with shown(browser, board) as context:
-                    found = measured(context, url + path, part)
-                kilobytes = found.bytes / 1000
-                out += [
-                    _line(f"{name}: first content", found.seconds, "s", SECONDS),
-                    _line(f"{name}: transferred", kilobytes, "kB", KILOBYTES),
-                    _line(f"{name}: layout shift", found.shift, "", 0.0),
-                ]
+        pages = {
+            "inbox, asked for as soon as the process listens": ("/", ""),
+            "inbox, first after it is ready": ("/", ""),
+            "inbox": ("/", ""),
+            "line listing": (f"/signals/{number}", ".depth table"),
+        }
+        asked = iter(pages.items())
+        for many in (1, 3):
+            began = time.monotonic()
+            with running(create_web(filled.settings)) as url:
+                board = Board(url, filled)
+                if many > 1:
+                    while httpx.get(f"{url}/readyz").status_code != 200:
+                        time.sleep(0.05)
+                    seconds = time.monotonic() - began
+                    out.append(_line("start to ready", seconds, "s", None))
+                for name, (path, part) in islice(asked, many):
+                    with shown(browser, board) as context:
+                        found = measured(context, url + path, part)
+                    out += [
+                        _line(f"{name}: first content", found.seconds, "s", SECONDS),
+                        _line(f"{name}: transferred", found.bytes / 1000, "kB", KILOBYTES),
+                        _line(f"{name}: layout shift", found.shift, "", 0.0),
+                    ]
         browser.close()
         filled.close()
     print(json.dumps(out, indent=1))  # noqa: T201
     return 0 if all(one["met"] for one in out) else 1
 
 
-def _line(name: str, value: float, unit: str, goal: float) -> dict[str, Any]:
-    shown = round(value, 3)
-    return {"name": name, "value": shown, "unit": unit, "goal": goal, "met": value <= goal}
+def _line(name: str, value: float, unit: str, goal: float | None) -> dict[str, Any]:
+    met = goal is None or value <= goal
+    return {"name": name, "value": round(value, 3), "unit": unit, "goal": goal, "met": met}
 
 
 if __name__ == "__main__":

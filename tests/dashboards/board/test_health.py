@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from dashboards.board import routes
 from dashboards.board.health import Sender, health
 from dashboards.board.moment import notes
+from dashboards.books import Books
 from dashboards.lag import Behind, Lag
 from streams.store import tables
 from tests.dashboards.board.conftest import Board
@@ -103,7 +104,8 @@ def test_a_log_that_cannot_be_read_is_said_and_not_taken_for_an_empty_one(
     filled.log.close()
     for path in tmp_path.glob("log.db*"):
         path.unlink()
-    app = Starlette(routes=routes(filled.store, filled.settings, filled.log))
+    books = Books(filled.settings)
+    app = Starlette(routes=routes(filled.store, filled.settings, filled.log, books=books))
     with contextlib.closing(filled), running(app) as url:
         signals, health = (
             httpx.get(url + path, trust_env=False).text for path in ("/signals", "/health")

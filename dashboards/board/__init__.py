@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboards import drift
@@ -183,13 +183,7 @@ class _Board:
 
     async def events(self, request: Request) -> Response:
         """News of the list of signals, for as long as the page is open."""
-        filters = Filters.of(request.query_params)
-        last = request.headers.get("last-event-id") or request.query_params.get("since")
-        return StreamingResponse(
-            self._news.listen(filters, last),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        return self._news.answer(request, Filters.of(request.query_params))
 
     def courses(self, request: Request) -> Response:
         """Patient courses with findings."""

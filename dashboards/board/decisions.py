@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboards import signing, workflow
@@ -149,12 +149,7 @@ class Decisions:
 
     async def events(self, request: Request) -> Response:
         """What others do with a signal, for as long as its page is open."""
-        last = request.headers.get("last-event-id") or request.query_params.get("since")
-        return StreamingResponse(
-            self._news.listen(OfSignal(request.path_params["number"]), last),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        return self._news.answer(request, OfSignal(request.path_params["number"]))
 
     def render(self, view: OfSignal) -> Rendered:
         """The news of one signal."""

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboards.access import viewer
@@ -199,12 +199,8 @@ class Inbox:
 
     async def events(self, request: Request) -> Response:
         """News of the inbox, for as long as the page is open."""
-        view = OfPerson(_name(request), Filters.of(request.query_params))
-        last = request.headers.get("last-event-id") or request.query_params.get("since")
-        return StreamingResponse(
-            self._news.listen(view, last),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        return self._news.answer(
+            request, OfPerson(_name(request), Filters.of(request.query_params))
         )
 
     def render(self, view: OfPerson) -> Rendered:

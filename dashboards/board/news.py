@@ -7,12 +7,17 @@ there is more, who comes back with an older one gets the newest at once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable
-from dataclasses import dataclass
+import zlib
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from schemas.errors import StoreError
 
@@ -25,13 +30,30 @@ HEARTBEAT = 15.0
 # passed again, and a session that has ended sees no more
 LONGEST = 300.0
 
+_CONNECTED, _ALIVE = b"retry: 1000\n: connected\n\n", b": alive\n\n"
+GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # the head of a stream of unknown origin
+
+_Event = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A view as it is now: the id of its moment, and the events that show it."""
 
     id: str
-    events: tuple[tuple[str, str], ...]
+    events: tuple[_Event, ...]
+    _made: dict[tuple[tuple[_Event, ...], bool], bytes] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def since(self, before: tuple[_Event, ...], packed: bool) -> bytes:
+        """What is new to who has seen some events: made for the first of all who have."""
+        made = self._made.get((before, packed))
+        if made is None:
+            new = [event for event in self.events if event not in before]
+            made = b"".join(message(self.id, *event) for event in new)
+            self._made[before, packed] = made = block(made) if packed and made else made
+        return made
 
 
 class News:
@@ -43,48 +65,76 @@ class News:
 
     def __init__(self, look: Callable[[], object], render: Callable[[Hashable], Rendered]) -> None:
         self._look, self._render = look, render
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[Hashable, set[asyncio.Event]] = {}
         self._watching: asyncio.Task[None] | None = None
         self._views: dict[Hashable, asyncio.Future[Rendered]] = {}
 
-    async def listen(self, view: Hashable, last: str | None) -> AsyncIterator[bytes]:
-        """The stream of one connection; `last` is the id it has seen."""
-        until = asyncio.get_running_loop().time() + LONGEST
+    def answer(self, request: Request, view: Hashable) -> Response:
+        """News of a view for as long as the page is open.
+
+        They begin behind what the browser says that it has seen, else behind what the page shows.
+        """
+        last = request.headers.get("last-event-id") or request.query_params.get("since")
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        return _Answer(self.listen(view, last, packed=packed), packed=packed)
+
+    async def listen(
+        self, view: Hashable, last: str | None, *, packed: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """The stream of one connection, `packed` or not; `last` is the id it has seen."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LONGEST
         news = asyncio.Event()
-        self._listeners.add(news)
+        self._listeners.setdefault(view, set()).add(news)
         if self._watching is None:
             self._views.clear()
             self._watching = asyncio.create_task(self._watch())
-        shown: tuple[tuple[str, str], ...] = ()
+        shown: tuple[_Event, ...] = ()
+        connected, alive = map(_once, (_CONNECTED, _ALIVE)) if packed else (_CONNECTED, _ALIVE)
         try:
-            yield b"retry: 1000\n: connected\n\n"
-            while (left := until - asyncio.get_running_loop().time()) > 0:
+            yield GZIP + connected if packed else connected
+            said = loop.time()
+            while (left := until - loop.time()) > 0:
                 news.clear()
                 try:
                     found = await self._view(view)
                 except StoreError:
                     found = None
                 if found is not None and found.id != last:
-                    for event in found.events:
-                        if event not in shown:
-                            yield message(found.id, *event)
+                    if new := found.since(shown, packed):
+                        yield new
+                        said = loop.time()
                     shown, last = found.events, found.id
-                await _wait(news, min(HEARTBEAT, left))
-                if not news.is_set():
-                    yield b": alive\n\n"
+                elif loop.time() >= said + HEARTBEAT:
+                    yield alive
+                    said = loop.time()
+                timer = loop.call_later(min(said + HEARTBEAT - loop.time(), left), news.set)
+                await news.wait()
+                timer.cancel()
         finally:
-            self._listeners.discard(news)
-            if not self._listeners and self._watching is not None:
-                self._watching.cancel()
-                self._watching = None
+            self._gone(view, news)
+
+    def _gone(self, view: Hashable, news: asyncio.Event) -> None:
+        self._listeners[view].discard(news)
+        if not self._listeners[view]:
+            del self._listeners[view]
+        if not self._listeners and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
 
     async def _view(self, view: Hashable) -> Rendered:
         """The view since the last news, rendered for the first who asks."""
         known = self._views.get(view)
+        if known is not None and known.done() and not (known.cancelled() or known.exception()):
+            return known.result()
+        return await asyncio.shield(self._rendering(view))
+
+    def _rendering(self, view: Hashable) -> asyncio.Future[Rendered]:
+        known = self._views.get(view)
         if known is None or (known.done() and (known.cancelled() or known.exception())):
             known = self._views[view] = asyncio.ensure_future(run_in_threadpool(self._render, view))
             known.add_done_callback(_retrieve)
-        return await asyncio.shield(known)
+        return known
 
     async def _watch(self) -> None:
         seen: object = None
@@ -104,9 +154,68 @@ class News:
                 continue
             seen = found
             self._views.clear()
-            for listener in self._listeners:
-                listener.set()
+            # nobody is woken before there is something to be sent
+            for view in self._listeners:
+                self._rendering(view).add_done_callback(partial(self._wake, view))
             await asyncio.sleep(BUSY)
+
+    def _wake(self, view: Hashable, rendered: object) -> None:
+        for listener in self._listeners.get(view, ()):
+            listener.set()
+
+
+class _Answer(Response):
+    """A stream of events: written as it comes, by the one task that the connection has."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], *, packed: bool) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        headers |= {"vary": "accept-encoding"} | ({"content-encoding": "gzip"} if packed else {})
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start"} | head)
+        writing = asyncio.ensure_future(self._write(send))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((writing, gone), return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                writing.result()
+        finally:
+            for task in (writing, gone):
+                task.cancel()
+            await asyncio.gather(writing, gone, return_exceptions=True)
+
+    async def _write(self, send: Send) -> None:
+        body = {"type": "http.response.body", "more_body": True}
+        async with aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                await send(body | {"body": chunk})
+        await send(body | {"body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def block(data: bytes) -> bytes:
+    r"""A part of a compressed stream, the same whatever stands before it.
+
+    So what is sent to many is compressed once; it can be read as soon as it has come.
+
+    >>> zlib.decompressobj(wbits=31).decompress(GZIP + block(b"one, ") + block(b"two"))
+    b'one, two'
+    """
+    packing = zlib.compressobj(wbits=-15)
+    return packing.compress(data) + packing.flush(zlib.Z_FULL_FLUSH)
+
+
+_once = cache(block)
 
 
 def message(number: str, event: str, data: str) -> bytes:
@@ -117,11 +226,6 @@ def message(number: str, event: str, data: str) -> bytes:
     """
     lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
     return f"id: {number}\nevent: {event}\n{lines}\n".encode()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
 
 
 def _retrieve(future: asyncio.Future[Rendered]) -> None:

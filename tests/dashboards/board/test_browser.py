@@ -98,6 +98,22 @@ def test_a_new_signal_appears_and_is_announced(page: Page, board: Board) -> None
     expect(page.get_by_role("status")).to_have_text("4 signals")
 
 
+def test_a_list_follows_on_when_its_connection_was_ended_and_opened_anew(
+    chromium: Browser, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.board.news.LONGEST", 0.8)
+    with signed_in(chromium, board) as context:
+        page = context.new_page()
+        with page.expect_response("**/events?*") as first:
+            page.goto(board.url + "/signals")
+        assert first.value.headers["content-encoding"] == "gzip"
+        for position, n in ((20, 31), (21, 33)):
+            with page.expect_response("**/events?*"):
+                pass
+            newer(board.filled, position, n)
+            expect(page.locator("tbody tr").first).to_contain_text(f"{n} / 0.")
+
+
 def test_the_keyboard_keeps_its_place_when_the_list_changes(page: Page, board: Board) -> None:
     page.goto(board.url + "/signals")
     page.wait_for_timeout(500)

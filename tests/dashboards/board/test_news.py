@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections import Counter
 from collections.abc import Hashable
 
 import httpx
 import pytest
 from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.types import Message
 
 from dashboards import people
-from dashboards.board.news import News, Rendered
+from dashboards.board.news import GZIP, News, Rendered
 from schemas.errors import StoreError
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.support import PAIR, Filled
@@ -103,6 +106,53 @@ def test_a_store_that_comes_back_is_read_again() -> None:
         return seen
 
     assert asyncio.run(run())[0].startswith(b"retry: ")
+
+
+def test_what_many_get_is_made_once_and_each_can_read_it_packed_or_not() -> None:
+    first = Rendered("1", (("signals", "<p>one</p>" * 50), ("moment", "1")))
+    second = Rendered("2", (first.events[0], ("moment", "2")))
+    plain = [first.since((), False), second.since(first.events, False)]
+    packed = [first.since((), True), second.since(first.events, True)]
+    assert plain[1] == b"id: 2\nevent: moment\ndata: 2\n\n"
+    assert second.since(tuple(first.events), True) is packed[1]
+    assert second.since((), True) is not packed[1]
+    unpack = zlib.decompressobj(wbits=31)
+    # each part can be read as soon as it is there
+    assert [unpack.decompress(part) for part in (GZIP + packed[0], packed[1])] == plain
+    assert len(packed[0]) < len(plain[0]) / 5
+
+
+def test_who_goes_while_nothing_comes_listens_no_more() -> None:
+    async def run() -> tuple[list[str], int]:
+        source = Source()
+        news = News(source.look, source.render)
+        sent: list[str] = []
+        away = asyncio.Event()
+
+        async def receive() -> Message:
+            await away.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message["type"])
+            if message.get("body", b"").startswith(b"id: 1"):
+                away.set()
+
+        scope = {"type": "http", "headers": [], "query_string": b"", "method": "GET"}
+        async with asyncio.timeout(5):
+            await news.answer(Request(scope), "all")(scope, receive, send)
+        return sent, len(news._listeners)
+
+    body = "http.response.body"
+    assert asyncio.run(run()) == (["http.response.start", body, body], 0)
+
+
+def test_events_are_packed_where_the_browser_takes_that(board: Board) -> None:
+    with board.client() as client:
+        for name, packed in (("gzip, br", "gzip"), ("identity", None)):
+            with client.stream("GET", "/events", headers={"accept-encoding": name}) as answer:
+                assert answer.headers.get("content-encoding") == packed
+                assert Wire(answer).event()["event"] == "signals"
 
 
 class Wire:

@@ -16,6 +16,7 @@ from mode.supervisors import ForfeitOneForOneSupervisor
 from schemas.errors import LogError
 from streams.log.base import partition_of
 from streams.log.kafka_access import KafkaAccess, brokers_of
+from streams.log.recovery import TableManager
 
 Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 Partitions = Callable[[frozenset[TP]], Awaitable[None]]
@@ -96,6 +97,7 @@ def create_app(
         "consumer_max_fetch_size": MAX_MESSAGE,
         "producer_max_request_size": MAX_MESSAGE,
         "producer_partitioner": _partition,
+        "TableManager": TableManager,
     }
     if broker.startswith("kafka:"):
         access = KafkaAccess.read()

@@ -74,16 +74,9 @@ class KafkaLog:
             self._cluster = str(self._admin.describe_cluster()["cluster_id"])
             self._sending = threading.Lock()
             self._settings = common
-            self._producer: KafkaProducer | None = self._made()
+            self._producer: KafkaProducer | None = self._made_producer()
             opened.callback(self._producer.close, timeout=0)
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=hosts,
-                **common,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                max_partition_fetch_bytes=MAX_MESSAGE,
-            )
+            self._consumer: KafkaConsumer | None = self._made_consumer()
             opened.pop_all()
 
     @property
@@ -111,7 +104,7 @@ class KafkaLog:
         with self._reporting():
             with self._sending:
                 if self._producer is None:
-                    self._producer = self._made()
+                    self._producer = self._made_producer()
                 producer = self._producer
             try:
                 sent = [
@@ -127,15 +120,15 @@ class KafkaLog:
         tp = self._check(topic, partition)
         found: list[Stored] = []
         deadline = time.monotonic() + _PATIENCE
-        with self._reading, self._reporting():
-            end = self._consumer.end_offsets([tp], _ASKING)[tp]
-            start = self._consumer.beginning_offsets([tp], _ASKING)[tp]
-            self._consumer.assign([tp])
-            self._consumer.seek(tp, max(offset, start))
-            while len(found) < limit and self._consumer.position(tp) < end:
+        with self._consuming() as consumer:
+            end = consumer.end_offsets([tp], _ASKING)[tp]
+            start = consumer.beginning_offsets([tp], _ASKING)[tp]
+            consumer.assign([tp])
+            consumer.seek(tp, max(offset, start))
+            while len(found) < limit and consumer.position(tp) < end:
                 if time.monotonic() > deadline:
                     raise LogError("log_away", f"{self._url} does not give {topic}/{partition}")
-                records = self._consumer.poll(_POLL, max_records=limit - len(found)).get(tp, ())
+                records = consumer.poll(_POLL, max_records=limit - len(found)).get(tp, ())
                 found.extend(
                     Stored(topic, partition, r.offset, r.key or b"", r.value, r.timestamp / 1000)
                     for r in records
@@ -144,13 +137,13 @@ class KafkaLog:
 
     def end(self, topic: str, partition: int) -> int:
         tp = self._check(topic, partition)
-        with self._reading, self._reporting():
-            return int(self._consumer.end_offsets([tp], _ASKING)[tp])
+        with self._consuming() as consumer:
+            return int(consumer.end_offsets([tp], _ASKING)[tp])
 
     def start(self, topic: str, partition: int) -> int:
         tp = self._check(topic, partition)
-        with self._reading, self._reporting():
-            return int(self._consumer.beginning_offsets([tp], _ASKING)[tp])
+        with self._consuming() as consumer:
+            return int(consumer.beginning_offsets([tp], _ASKING)[tp])
 
     def trim(self, topic: str, partition: int, before: int) -> None:
         before = min(before, self.end(topic, partition))
@@ -167,10 +160,37 @@ class KafkaLog:
             with self._asking, self._reading, self._sending:
                 if self._producer is not None:
                     self._producer.close(timeout=_PATIENCE)
-                self._consumer.close()
+                if self._consumer is not None:
+                    self._consumer.close()
                 self._admin.close()
 
-    def _made(self) -> KafkaProducer:
+    @contextmanager
+    def _consuming(self) -> Iterator[KafkaConsumer]:
+        """The one consumer, or a new one after it failed: the old one of kafka-python 3.0.12 asks a
+        broker that leads a partition no more without end, and does not look who leads it now.
+        """
+        with self._reading, self._reporting():
+            if self._consumer is None:
+                self._consumer = self._made_consumer()
+            try:
+                yield self._consumer
+            except (KafkaError, OSError, LogError):
+                failed, self._consumer = self._consumer, None
+                with suppress(KafkaError, OSError):
+                    failed.close()
+                raise
+
+    def _made_consumer(self) -> KafkaConsumer:
+        return KafkaConsumer(
+            bootstrap_servers=self._access.answering(self._hosts),
+            **self._settings,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_partition_fetch_bytes=MAX_MESSAGE,
+        )
+
+    def _made_producer(self) -> KafkaProducer:
         settings = self._settings | {"request_timeout_ms": int(_RETRYING * 1000)}
         return KafkaProducer(
             bootstrap_servers=self._access.answering(self._hosts),

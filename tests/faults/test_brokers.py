@@ -75,25 +75,6 @@ def test_more_copies_than_brokers_are_waited_for_in_plain_words(broken: Broken) 
     assert told.value.code == "log_away"
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_work_goes_on_while_one_broker_is_away(broken: Broken, number: int) -> None:
-    """kill -9 of it, then a pause; what comes meanwhile is confirmed and scored meanwhile."""
-    broker = broken.brokers[number]
-    for sender in broken.senders:
-        sender.go_on()
-    broker.kill()
-    broken.recovered()
-    assert broker.process is not None
-    assert broker.process.poll() is not None
-    broker.start()
-    broker.signal(signal.SIGSTOP)
-    try:
-        broken.recovered()
-    finally:
-        broker.signal(signal.SIGCONT)
-    assert [sender.unexpected for sender in broken.senders] == [[], [], []]
-
-
 def push(broken: Broken, number: int) -> httpx.Response:
     sender = broken.senders[0]
     batch = [report(sender.sender, f"T-{number}-{n}") for n in range(40)]
@@ -125,3 +106,22 @@ def test_one_broker_of_three_confirms_nothing_and_nothing_is_lost(broken: Broken
         "SELECT report_id FROM cases WHERE report_id = ANY(%s)", sorted(wanted)
     )
     assert {name for (name,) in held} == wanted
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_work_goes_on_while_one_broker_is_away(broken: Broken, number: int) -> None:
+    """kill -9 of it, then a pause; what comes meanwhile is confirmed and scored meanwhile."""
+    broker = broken.brokers[number]
+    for sender in broken.senders:
+        sender.go_on()
+    broker.kill()
+    broken.recovered()
+    assert broker.process is not None
+    assert broker.process.poll() is not None
+    broker.start()
+    broker.signal(signal.SIGSTOP)
+    try:
+        broken.recovered()
+    finally:
+        broker.signal(signal.SIGCONT)
+    assert [sender.unexpected for sender in broken.senders] == [[], [], []]

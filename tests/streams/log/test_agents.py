@@ -13,7 +13,7 @@ import pytest
 from faust.types import TP
 
 from schemas.errors import LogError
-from streams.app import create_app, run_app
+from streams.app import App, create_app, run_app
 from streams.log import Log, Message, Topic, partition_of
 from tests.streams.log.test_contract import appender
 from tests.streams.log.worker import Worker
@@ -48,6 +48,35 @@ def test_agents_start_at_stored_positions(url: str, log: Log, topic: str, tmp_pa
         *[(0, n, b"%d" % (2 * n)) for n in range(7, 10)],
         *[(1, n, b"%d" % (2 * n + 1)) for n in range(10)],
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Setting new value for configuration key")
+def test_what_an_assignment_asks_for_may_take_longer_than_a_broker_has_to_answer(
+    url: str, log: Log, topic: str, tmp_path: Path
+) -> None:
+    """A detector that counts a large store; brokers that are away for a while."""
+    fill(log, topic, range(20))
+
+    class Slow(Worker):
+        def app(self) -> App:
+            app = super().app()
+            self.patience = app.conf.broker_request_timeout
+
+            async def assigning(*_: Any, **__: Any) -> None:
+                app.conf.broker_request_timeout = 0.2
+
+            app.on_partitions_assigned.connect(assigning, weak=False)
+            return app
+
+        async def _assigned(self, tps: frozenset[TP]) -> None:
+            assert self.running is not None
+            assert self.running.conf.broker_request_timeout == 0.2
+            await asyncio.sleep(1.0)
+            self.running.conf.broker_request_timeout = self.patience
+
+    worker = Slow(url, topic, tmp_path)
+    asyncio.run(worker.run(lambda: len(worker.taken) >= 20))
+    assert len(worker.taken) == 20
 
 
 def test_without_stored_positions_a_group_goes_on_where_it_committed(

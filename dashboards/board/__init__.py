@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Hashable
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -26,6 +26,7 @@ from dashboards.board import (
     evidence,
     measured,
     picture,
+    quality,
     reading,
     signals,
     trail,
@@ -262,6 +263,8 @@ class _Board:
                 touched=self._drifting.touched(connection),
                 shown=reading.may_read(request),
                 families=evidence.summaries(connection),
+                judged=quality.results(connection, datetime.now(UTC).date()),
+                QUALITY_DAYS=quality.DAYS,
             )
 
     def _listed(self, filters: Filters) -> dict[str, object]:

@@ -26,7 +26,14 @@ from streams.agents.courses import Courses
 from streams.agents.erased import refuse_erased
 from streams.agents.items import Item, Taken, moved_by, version_of, version_row
 from streams.agents.outbox import owner
-from streams.agents.quality import count_coding, count_unmatched, held_row, write_quality
+from streams.agents.quality import (
+    SUITE_ERROR,
+    count_coding,
+    count_judged,
+    count_unmatched,
+    held_row,
+    write_quality,
+)
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
@@ -105,6 +112,7 @@ class Disposal:
                     self._publish(connection, self._passed_on(canaries))
                 if records or not canaries:
                     write_quality(connection, self.stream, quality, at=newest)
+                    count_judged(connection, self.stream, records, quality, at=newest)
 
         def written() -> bool:
             with self._store.read() as connection:
@@ -167,14 +175,18 @@ class Disposal:
             if not item.faults and not item.erased and item.entry.status == "active"
         ]
         result = self._suite.check(rows) if rows else QualityResult({}, [], set())
+        for row in rows:
+            items[row.place].judged = ()
         for i, found in result.row_faults.items():
             item = items[i]
             item.stage, item.rule = "quality", found[0][0]
+            item.judged = tuple(rule for rule, _ in found)
             item.faults = tuple(Fault(rule, "", message) for rule, message in found)
         for i in result.suite_errors:
             items[i].stage, items[i].rule = "suite", None
+            items[i].judged = (SUITE_ERROR,)
             items[i].faults = (
-                Fault("suite_error", "", "the quality suite could not judge this record"),
+                Fault(SUITE_ERROR, "", "the quality suite could not judge this record"),
             )
         return result
 

@@ -28,7 +28,8 @@ class Item:
     """A record on its way: where it stands, and what is found out about it.
 
     `erased`: in a rebuild, only what it counts as is left. `erased_by`: the erasure of its patient,
-    for which it is not taken any more.
+    for which it is not taken any more. `judged`: the rules of the quality suite that it fails; None
+    where the suite has not seen it.
     """
 
     taken: Taken
@@ -40,6 +41,7 @@ class Item:
     stage: str = ""
     rule: str | None = None
     faults: tuple[Fault, ...] = ()
+    judged: tuple[str, ...] | None = None
     id: int = 0
     erased: bool = False
     erased_by: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -16,8 +16,11 @@ from schemas.envelope import Change, Entry, encode
 from schemas.errors import Fault
 from schemas.quality import QualityResult
 from schemas.record import Stream
+from streams.agents.items import Item
 from streams.store import tables
 from streams.store.writing import upsert
+
+SUITE_ERROR = "suite_error"  # the rule of a record that no rule could judge
 
 
 def count_unmatched(connection: Connection, coded: Iterable[Change]) -> None:
@@ -95,3 +98,40 @@ def write_quality(
         )
     verdict = "error" if result.suite_errors else "flagged" if failed else "passed"
     upsert(connection, tables.quality_batches, [{"result": verdict, "n": 1}], add="n")
+
+
+def count_judged(
+    connection: Connection,
+    stream: Stream,
+    items: Iterable[Item],
+    result: QualityResult,
+    *,
+    at: float,
+) -> None:
+    """Count what the suite judged, and what failed which rule, by sender and day.
+
+    A record or a batch of a sender that failed several rules counts once for each of them.
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()  # sender, unit, rule
+    batches: set[tuple[str, str]] = set()
+    for item in items:
+        if item.judged is not None:
+            sender, rules = item.entry.sender, {"", *item.judged}
+            counts.update((sender, "records", rule) for rule in rules)
+            batches.update((sender, rule) for rule in rules)
+    counts.update((sender, "batches", rule) for sender, rule in batches)
+    for finding in result.batch:
+        counts[finding.sender, "verdicts", ""] += finding.rule == result.batch[0].rule
+        counts[finding.sender, "verdicts", finding.rule] += not finding.passed
+    day = datetime.fromtimestamp(at, UTC).date().isoformat()
+    upsert(
+        connection,
+        tables.quality_days,
+        # in one order, so that two workers do not wait for each other
+        [
+            {"day": day, "stream": stream, "sender": sender, "unit": unit, "rule": rule, "n": n}
+            for (sender, unit, rule), n in sorted(counts.items())
+            if n
+        ],
+        add="n",
+    )

@@ -426,6 +426,17 @@ quality_batches = Table(
     Column("n", Integer, nullable=False),
 )
 
+quality_days = Table(
+    "quality_days",
+    metadata,
+    Column("day", String, primary_key=True, comment="ISO, UTC; of the newest record of a batch"),
+    Column("stream", String, primary_key=True),
+    Column("sender", String, primary_key=True),
+    Column("unit", String, primary_key=True, comment="what n counts: records, batches, verdicts"),
+    Column("rule", String, primary_key=True, comment="that it failed; empty: all that was judged"),
+    Column("n", Integer, nullable=False),
+)
+
 unmatched = Table(
     "unmatched",
     metadata,

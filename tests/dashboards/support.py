@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -442,5 +443,15 @@ def fill(filled: Filled) -> int:
                 }
             ],
         )
+        counts = {("records", ""): 60, ("batches", ""): 4, ("verdicts", ""): 1}
+        counts |= {("records", "age_range"): 2, ("batches", "age_range"): 1}
+        counts |= {("verdicts", "missing_age"): 1}
+        day = datetime.now(UTC).date().isoformat()
+        judged = [
+            {"day": day, "stream": "reports", "sender": "clinic-b", "unit": unit, "rule": rule}
+            | {"n": n}
+            for (unit, rule), n in counts.items()
+        ]
+        upsert(connection, tables.quality_days, judged)
         upsert(connection, tables.unmatched, [{"kind": "product", "name": "Zzyzx forte", "n": 3}])
     return one

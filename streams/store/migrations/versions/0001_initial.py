@@ -351,6 +351,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("result", name=op.f("pk_quality_batches")),
     )
     op.create_table(
+        "quality_days",
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "day", "stream", "sender", "unit", "rule", name=op.f("pk_quality_days")
+        ),
+    )
+    op.create_table(
         "quarantine",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("stage", sa.String(), nullable=False),

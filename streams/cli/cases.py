@@ -45,13 +45,14 @@ def command(
     from schemas.errors import InputError
     from schemas.formats.icsr.exchange import Exchange
     from schemas.formats.writers import WRITERS, Target, format_of
+    from streams.master_key import load_sealer
     from streams.store import trail
     from streams.store.store import open_store
 
     to = to or format_of(target)
     if to not in WRITERS:
         raise InputError("unknown_format", f"{to} is not written; there are: {', '.join(WRITERS)}")
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, sealer=load_sealer(settings.data))
     try:
         with store.read() as connection:
             moment = resolve(connection, as_of, today=datetime.now(UTC).date())

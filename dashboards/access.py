@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.people import ROLES
-from dashboards.sessions import PATIENT_LEVEL, Viewer, viewer_of
+from dashboards.sessions import NARRATIVES, PATIENT_LEVEL, Viewer, viewer_of
 from streams.store.store import Store
 
 logger = logging.getLogger("ketavigil.web")
@@ -36,6 +36,7 @@ OFFICERS = frozenset({"officer"})  # who decide
 OVERSIGHT = frozenset({"officer", "admin"})
 ADMINS = frozenset({"admin"})
 PATIENT_ROWS = frozenset({PATIENT_LEVEL})  # officers have it, others by grant
+NARRATIVE_READERS = frozenset({NARRATIVES})  # by grant alone
 
 # Every route of the web process, and who may use it: somebody with one of the grants named. What is
 # not here is denied to all. Pages of PEOPLE leave out rows of single patients where the viewer has
@@ -65,6 +66,8 @@ TABLE: dict[str, Who] = {
     "/silence.csv": PEOPLE,
     "/cohort": PEOPLE,
     "/cohort/{event:path}": PEOPLE,
+    "/cases/{number:int}": PATIENT_ROWS,
+    "/cases/{number:int}/narrative": NARRATIVE_READERS,
     "/courses": PATIENT_ROWS,
     "/courses/{number:int}": PATIENT_ROWS,
     "/health": PEOPLE,

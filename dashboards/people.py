@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import delete, insert, select, update
 
-from dashboards.sessions import PATIENT_LEVEL, active_role, hashed, open_session
+from dashboards.sessions import NARRATIVES, PATIENT_LEVEL, active_role, hashed, open_session
 from schemas.errors import InputError
 from streams.store import tables, trail
 from streams.store.store import Store
@@ -39,6 +39,7 @@ class User:
     created_at: float
     disabled_at: float | None
     patient_level: bool
+    narratives: bool
 
 
 def create_user(
@@ -67,6 +68,7 @@ def create_user(
         "password_hash": _hasher.hash(password) if password is not None else None,
         "created_at": time.time(),
         "patient_level": patient_level,
+        "narratives": False,
     }
     said = {"role": role, "patient_level": patient_level, "password": password is not None}
     with store.write() as connection:
@@ -87,6 +89,7 @@ def list_users(store: Store) -> list[User]:
                 table.c.created_at,
                 table.c.disabled_at,
                 table.c.patient_level,
+                table.c.narratives,
             ).order_by(table.c.name)
         )
         return [User(*row) for row in rows]
@@ -126,23 +129,35 @@ def _check_length(password: str) -> None:
         raise InputError("weak_password", f"a password has {SHORTEST_PASSWORD} to 1000 characters")
 
 
-def grant(store: Store, name: str, *, patient_level: bool, by: Actor = CONSOLE) -> None:
-    """Let a person read rows of single patients, or no longer; `InputError` ("no_such_user")."""
+def grant(
+    store: Store,
+    name: str,
+    *,
+    patient_level: bool | None = None,
+    narratives: bool | None = None,
+    why: str = "",
+    by: Actor = CONSOLE,
+) -> None:
+    """Let a person read rows of single patients, or narratives of cases too, or no longer.
+
+    None leaves a grant as it is. Narratives are for who may read the rows, and need a reason.
+    Raises `InputError` ("no_such_user", "no_reason").
+    """
+    given = {PATIENT_LEVEL: patient_level, NARRATIVES: narratives}
+    after = {grant: value for grant, value in given.items() if value is not None}
+    if narratives and not why.strip():
+        raise InputError("no_reason", "say why this person is to read narratives")
     table = tables.users
     with store.write() as connection:
-        before = connection.scalar(select(table.c.patient_level).where(table.c.name == name))
-        if before is None:
+        columns = [table.c[grant] for grant in after]
+        row = connection.execute(select(table.c.name, *columns).where(table.c.name == name)).first()
+        if row is None:
             raise InputError("no_such_user", f"there is no user {name!r}")
-        connection.execute(
-            update(table).where(table.c.name == name).values(patient_level=patient_level)
-        )
+        connection.execute(update(table).where(table.c.name == name).values(after))
+        before = {grant: getattr(row, grant) for grant in after}
+        subject = f"user {name}"
         trail.append(
-            connection,
-            by,
-            "user_changed",
-            f"user {name}",
-            before={PATIENT_LEVEL: before},
-            after={PATIENT_LEVEL: patient_level},
+            connection, by, "user_changed", subject, why=why.strip(), before=before, after=after
         )
 
 

@@ -15,6 +15,7 @@ from streams.store.trail import Actor
 
 # what a viewer has beside the role: rows of single patients (line listings, courses)
 PATIENT_LEVEL = "patient_level"
+NARRATIVES = "narratives"  # of cases, for who has those rows: by grant alone, whatever the role
 
 SESSION_SECONDS = 12 * 3600.0
 IDLE_SECONDS = 3600.0
@@ -29,6 +30,7 @@ class Viewer:
     role: str
     csrf: str
     patient_level: bool = False
+    narratives: bool = False
 
     @property
     def grants(self) -> frozenset[str]:
@@ -38,9 +40,14 @@ class Viewer:
         ['officer', 'patient_level']
         >>> sorted(Viewer("Rex", "regulator", "").grants)
         ['regulator']
+        >>> sorted(Viewer("Ann", "officer", "", narratives=True).grants)
+        ['narratives', 'officer', 'patient_level']
         """
         patients = self.patient_level or self.role == "officer"
-        return frozenset({self.role} | ({PATIENT_LEVEL} if patients else set()))
+        more = {PATIENT_LEVEL} if patients else set()
+        if patients and self.narratives:
+            more.add(NARRATIVES)
+        return frozenset({self.role} | more)
 
     @property
     def actor(self) -> Actor:
@@ -89,7 +96,13 @@ def viewer_of(store: Store, token: str, *, uses: bool = True) -> Viewer | None:
     mine = sessions.c.hash == hashed(token)
     with store.read() as connection:
         row = connection.execute(
-            select(users.c.name, users.c.role, users.c.patient_level, sessions.c.seen_at)
+            select(
+                users.c.name,
+                users.c.role,
+                users.c.patient_level,
+                users.c.narratives,
+                sessions.c.seen_at,
+            )
             .join(sessions, sessions.c.user == users.c.name)
             .where(
                 mine,
@@ -105,7 +118,7 @@ def viewer_of(store: Store, token: str, *, uses: bool = True) -> Viewer | None:
             connection.execute(update(sessions).where(mine).values(seen_at=now))
     # from the cookie's token, which no other site can read; it does not lead back to it
     csrf = hashlib.sha256(b"csrf\x00" + token.encode()).hexdigest()
-    return Viewer(row.name, row.role, csrf, row.patient_level)
+    return Viewer(row.name, row.role, csrf, row.patient_level, row.narratives)
 
 
 def active_role(name: str) -> Select[tuple[str]]:

@@ -20,6 +20,7 @@ from dashboards import drift
 from dashboards.board import (
     accounts,
     assets,
+    case_page,
     cohort,
     cohort_event,
     courses,
@@ -75,8 +76,9 @@ def routes(
     books: Books,
 ) -> list[BaseRoute]:
     """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
-    `/cohort`, `/cohort/{event}`, `/courses`, `/courses/{number}`, `/health`, `/self-test`, the
-    events that keep some live, what people do, and `/static`.
+    `/cohort`, `/cohort/{event}`, `/cases/{number}` and its narrative, `/courses`,
+    `/courses/{number}`, `/health`, `/self-test`, the events that keep some live, what people do,
+    and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
     evidence a signal has, `test` keeps the self-test, `books` what is kept of all cases.
@@ -94,6 +96,7 @@ def routes(
         *board.silence.routes(),
         Route("/cohort", board.cohort),
         Route("/cohort/{event:path}", board.cohort_event),
+        *case_page.routes(store),
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
         Route("/health", board.health),

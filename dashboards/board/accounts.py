@@ -29,6 +29,7 @@ class Account:
     name: str
     role: str
     patient_level: bool
+    narratives: bool
     password: bool
     disabled: bool
     until: float | None
@@ -43,6 +44,7 @@ def accounts(connection: Connection, now: float) -> list[Account]:
             row.name,
             row.role,
             row.patient_level or row.role == "officer",
+            row.narratives,
             row.password_hash is not None,
             row.disabled_at is not None,
             waiting.get(row.name),

@@ -24,10 +24,12 @@ GONE = "erased"  # stands in the listing for what a patient had erased
 class Case:
     """One case of the listing; texts as sent but for what is called coded.
 
-    `number` orders the listing: of the record that brought the newest version.
+    `number` orders the listing: of the record that brought the newest version; `case` is the
+    case's own.
     """
 
     number: int
+    case: int
     sender: str
     report_id: str
     version: str
@@ -79,6 +81,7 @@ def cases(
     query = (
         select(
             versions.c.id,
+            versions.c.case_id,
             table.c.sender,
             table.c.report_id,
             versions.c.version,
@@ -114,7 +117,7 @@ def as_csv(listed: Iterable[Case]) -> str:
     """The listing as CSV; a value that a spreadsheet would take for a formula is quoted by '."""
     out = io.StringIO()
     writer = csv.writer(out)
-    names = [field.name for field in fields(Case)][1:]
+    names = [field.name for field in fields(Case)][2:]
     writer.writerow(names)
     for case in listed:
         writer.writerow([_plain(getattr(case, name)) for name in names])
@@ -139,6 +142,7 @@ def _case(row: Any, read: bytes, change: Change, whole: str) -> Case:
     age = patient.get("age_years")
     return Case(
         number=row.id,
+        case=row.case_id,
         sender=row.sender,
         report_id=row.report_id,
         version="" if row.version is None else str(row.version),

@@ -36,7 +36,7 @@ from schemas.errors import Fault, InputError
 from schemas.formats import codes, flat_csv
 from schemas.formats.building import built, faulty, raw_of
 from schemas.formats.source import Source, SourceRecord
-from schemas.formats.tables import columns_of, rows
+from schemas.formats.tables import Row, columns_of, rows
 from schemas.identifiers import MASKED, identifies
 
 _MOMENTS = ("first_received_at", "created_at", "started_at", "stopped_at", "onset_at")
@@ -103,17 +103,23 @@ def check(source: Source) -> None:
 def records(source: Source) -> Iterator[SourceRecord]:
     """The records of the file."""
     mapping = mapping_of(source)
-    named = frozenset(column.strip().lower() for column in mapping.columns.values())
+    named = frozenset(c.strip().lower() for c in mapping.columns.values()) | {"narrative"}
     for row in rows(source.path, source.unknown, mapping.delimiter):
         if row.fault:
             yield faulty(source, row)
             continue
-        where, raw = source.where(row.line), raw_of(row.values, source.unknown, named)
+        where, raw = source.where(row.line), raw_of(_named(mapping, row), source.unknown, named)
         content = flat_csv.content_of(_cells(mapping, row.values, source), mapping.separator)
         if isinstance(content, Fault):
             yield SourceRecord(raw, None, (content,), where, source.sender)
         else:
             yield _owned(source, built({"sender": source.sender} | content, raw, where))
+
+
+def _named(mapping: Mapping, row: Row) -> dict[str, str]:
+    """A row in which the narrative is called so, to be found again."""
+    column = mapping.columns.get("narrative", "narrative").strip().lower()
+    return {"narrative" if name == column else name: value for name, value in row.values.items()}
 
 
 def _owned(source: Source, record: SourceRecord) -> SourceRecord:

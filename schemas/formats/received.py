@@ -40,7 +40,7 @@ def received(content: bytes, kind: Kind, sender: str) -> list[SourceRecord]:
 
 def judged(stream: Stream, raw: bytes, *, sender: str, taken_at: datetime) -> Checked:
     """Check the bytes of one record of whatever format it came in; raises `RecordError`."""
-    kind = _kind(raw)
+    kind = kind_of(raw)
     if stream != "reports" or kind is None:
         return check(stream, raw, sender=sender, taken_at=taken_at)
     record = received(raw, kind, sender)[0]
@@ -49,7 +49,8 @@ def judged(stream: Stream, raw: bytes, *, sender: str, taken_at: datetime) -> Ch
     return checked(stream, record.report, sender=record.sender, taken_at=taken_at)
 
 
-def _kind(raw: bytes) -> Kind | None:
+def kind_of(raw: bytes) -> Kind | None:
+    """Which of the pushed formats a record has; None: our own JSON, or a row of a table."""
     beginning = raw[:HEAD].lstrip()
     if beginning.startswith(b"<"):
         return "xml"

@@ -70,6 +70,7 @@ def list_(settings: Settings, as_json: bool) -> None:
     for user in found:
         state = "disabled" if user.disabled_at else "locked" if user.name in waiting else "active"
         granted = "\tpatient level" if user.patient_level else ""
+        granted += "\tnarratives" if user.narratives else ""
         print(f"{user.name}\t{user.role}\t{state}{granted}")
 
 
@@ -85,11 +86,24 @@ def disable(settings: Settings, name: str) -> None:
 @command.command()
 @deployment
 @_name
-@click.option("--patient-level/--no-patient-level", required=True, help="Rows of single patients.")
-def grant(settings: Settings, name: str, patient_level: bool) -> None:
-    """Let a person read rows of single patients (line listings, courses), or no longer."""
+@click.option("--patient-level/--no-patient-level", default=None, help="Rows of single patients.")
+@click.option(
+    "--narratives/--no-narratives", default=None, help="Narratives of cases; needs --why."
+)
+@click.option("--why", default="", help="The reason, for the audit trail.")
+def grant(
+    settings: Settings, name: str, *, patient_level: bool | None, narratives: bool | None, why: str
+) -> None:
+    """Let a person read rows of single patients (line listings, courses, cases), or no longer.
+
+    Narratives of cases are a grant of their own, which no role has, for who may read those rows.
+    """
+    if patient_level is None and narratives is None:
+        raise click.UsageError("say what: --patient-level, --narratives, or --no- and either")
     with _store(settings) as store:
-        people.grant(store, name, patient_level=patient_level, by=operator())
+        people.grant(
+            store, name, patient_level=patient_level, narratives=narratives, why=why, by=operator()
+        )
 
 
 @command.command()

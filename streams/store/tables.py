@@ -483,6 +483,7 @@ users = Table(
     Column("created_at", Float, nullable=False),
     Column("disabled_at", Float, nullable=True),
     Column("patient_level", Boolean, nullable=False, comment="may read rows of single patients"),
+    Column("narratives", Boolean, nullable=False, comment="and narratives of cases"),
 )
 
 sessions = Table(

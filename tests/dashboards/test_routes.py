@@ -24,13 +24,14 @@ from tests.dashboards.support import Filled, fill
 from tests.streams.gateway.serving import running
 
 # who may, by the letters of WHO
-_OPEN, _KEY, _SIGNED_IN, _PATIENTS, _OFFICER, _OVERSIGHT, _ADMIN = (
-    "NKEFORrAa",
+_OPEN, _KEY, _SIGNED_IN, _PATIENTS, _NARRATIVES, _OFFICER, _OVERSIGHT, _ADMIN = (
+    "NKEFOoRrpAa",
     "K",
-    "ORrAa",
-    "ORA",
-    "O",
-    "OAa",
+    "OoRrpAa",
+    "OoRA",
+    "o",
+    "Oo",
+    "OoAa",
     "Aa",
 )
 WHO = {
@@ -39,8 +40,10 @@ WHO = {
     "E": "an expired key",
     "F": "a key of a role that pushes nothing",
     "O": "officer",
+    "o": "officer with narratives",
     "r": "regulator",
     "R": "regulator with patient level",
+    "p": "regulator with narratives and no patient level",
     "a": "admin",
     "A": "admin with patient level",
 }
@@ -79,6 +82,8 @@ EXPECTED = {
     "/v1/signals": _SIGNED_IN,
     "/v1/signals/{number:int}": _SIGNED_IN,
     "/v1/signals/{number:int}/report": _SIGNED_IN,
+    "/cases/{number:int}": _PATIENTS,
+    "/cases/{number:int}/narrative": _NARRATIVES,
     "/courses": _PATIENTS,
     "/courses/{number:int}": _PATIENTS,
     "/signals/{number:int}/cases.csv": _PATIENTS,
@@ -139,6 +144,8 @@ def client_of(who: str, url: str, filled: Filled) -> tuple[httpx.Client, dict[st
     name = f"somebody {who}"
     if name not in {user.name for user in people.list_users(filled.store)}:
         people.create_user(filled.store, name, role, patient_level=who in "RA")
+        if who in "op":
+            people.grant(filled.store, name, narratives=True, why="assesses cases")
     assert client.post(people.create_link(filled.store, name)).status_code == 303
     (csrf,) = set(re.findall(r'name="csrf" value="([0-9a-f]{64})"', client.get("/health").text))
     return client, {"csrf": csrf}
@@ -182,7 +189,7 @@ def test_each_route_answers_those_who_may_and_nobody_else(
     assert wrong == []
 
 
-@pytest.mark.parametrize("who", ["O", "r", "R", "a", "A"], ids=WHO.get)
+@pytest.mark.parametrize("who", ["O", "o", "r", "R", "a", "A"], ids=WHO.get)
 def test_no_form_that_changes_something_passes_without_its_token(
     app: Starlette, url: str, filled: Filled, who: str
 ) -> None:

@@ -135,6 +135,24 @@ def test_a_role_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "--role" in capsys.readouterr().err
 
 
+def test_narratives_are_granted_with_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("user", "create", "--role", "officer", "--link-only", "--name", "Ann")
+    grant = ("user", "grant", "--name", "Ann")
+    assert _main(tmp_path, *create) == 0
+    assert _main(tmp_path, *grant) == 2
+    assert "say what" in capsys.readouterr().err
+    assert _main(tmp_path, *grant, "--narratives") == 2
+    assert "no_reason" in capsys.readouterr().err
+    assert _main(tmp_path, *grant, "--narratives", "--why", "assesses cases") == 0
+    assert _main(tmp_path, "user", "list") == 0
+    assert capsys.readouterr().out == "Ann\tofficer\tactive\tnarratives\n"
+    assert _main(tmp_path, *grant, "--no-narratives") == 0
+    assert _main(tmp_path, "user", "list") == 0
+    assert capsys.readouterr().out == "Ann\tofficer\tactive\n"
+
+
 def test_rows_of_patients_are_granted_at_the_start_or_later(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -509,6 +509,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("disabled_at", sa.Float(), nullable=True),
         sa.Column("patient_level", sa.Boolean(), nullable=False),
+        sa.Column("narratives", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
     )
     op.create_table(

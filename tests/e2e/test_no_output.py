@@ -237,7 +237,8 @@ def paths(outputs: Outputs) -> Iterator[str]:
         if pattern.endswith("/report"):
             for number in signals:
                 path = pattern.replace("{number:int}", str(number))
-                yield from (f"{path}?format={form}" for form in ("html", "pdf", "json", "csv"))
+                forms = ("html", "pdf", "json", "csv") if number == 1 else ("html", "json")
+                yield from (f"{path}?format={form}" for form in forms)
         elif "{number:int}" in pattern:
             of = pattern.split("/")[1]
             numbers = {"courses": courses, "cases": cases}.get(of, signals)
@@ -358,7 +359,9 @@ def test_the_walk_has_every_kind_of_output(outputs: Outputs) -> None:
     assert any(re.fullmatch(r"/courses/\d+ as officer", name) for name in outputs.found)
     officer = {name: text for name, text in outputs.found.items() if name.endswith("as officer")}
     empty = {name for name, text in officer.items() if not text and "/events" not in name}
-    assert empty <= {"/static as officer", "/sign-in as officer", "/sign-in/x as officer"}
+    # no day is over whose trail could be signed; the others lead elsewhere
+    left = ("/static", "/sign-in", "/sign-in/x", "/trail/heads.ndjson")
+    assert empty <= {f"{path} as officer" for path in left}
     assert len(officer) > 40
 
 

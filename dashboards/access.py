@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.language import _
 from dashboards.people import ROLES
 from dashboards.sessions import NARRATIVES, PATIENT_LEVEL, Viewer, viewer_of
 from streams.store.store import Store
@@ -48,6 +49,7 @@ TABLE: dict[str, Who] = {
     "/metrics": ANYONE,
     "/metrics/parts": ANYONE,
     "/static": ANYONE,
+    "/language": ANYONE,
     "/sign-in": ANYONE,
     "/sign-in/{token}": ANYONE,
     "/sign-out": PEOPLE,
@@ -175,7 +177,7 @@ class Access:
             places = " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames))
             logger.error("%s at %s", type(error).__name__, places)
             if not status:
-                answer = _refused(Request(scope), 500, "internal", "An error of this server.")
+                answer = _refused(Request(scope), 500, "internal", _("An error of this server."))
                 await answer(scope, receive, sending)
         finally:
             milliseconds = 1000 * (time.monotonic() - began)
@@ -206,7 +208,7 @@ class Access:
         if refusal is not None:
             pass
         elif who is None:
-            refusal = _refused(request, 403, "wrong_role", "This route is not open to anyone.")
+            refusal = _refused(request, 403, "wrong_role", _("This route is not open to anyone."))
         elif isinstance(who, frozenset):
             viewer = await self._viewer(request, uses=pattern not in BY_ITSELF)
             scope["state"]["viewer"] = viewer
@@ -215,11 +217,11 @@ class Access:
             elif viewer is None:
                 refusal = _sign_in_first(request)
             elif not viewer.grants & who:
-                refusal = _refused(request, 403, "wrong_role", "Your role may not do this.")
+                refusal = _refused(request, 403, "wrong_role", _("Your role may not do this."))
             elif scope["method"] not in _SAFE:
                 receive, refusal = await _check_form(request, viewer)
         elif who == ANYONE and scope["method"] not in _SAFE and not same_origin(request.headers):
-            refusal = PlainTextResponse("This form came from another site.", 403)
+            refusal = PlainTextResponse(_("This form came from another site."), 403)
         await (refusal or self._app)(scope, receive, send)
 
     def _too_fast(self, request: Request, viewer: Viewer | None) -> Response | None:
@@ -229,7 +231,7 @@ class Access:
         wait = self._buckets.wait(name) if self._buckets else 0.0
         if not wait:
             return None
-        refusal = _refused(request, 429, "too_fast", "Too many requests; wait a little.")
+        refusal = _refused(request, 429, "too_fast", _("Too many requests; wait a little."))
         refusal.headers["retry-after"] = str(max(1, math.ceil(min(wait, 3600))))
         return refusal
 
@@ -277,7 +279,7 @@ def _sign_in_first(request: Request) -> Response:
         return RedirectResponse(f"/sign-in{query}", 303)
     if request.url.path.startswith("/v1/"):
         return _refused(request, 401, "sign_in_first", "sign in on the board first")
-    return PlainTextResponse("Sign in first.", 401, {"hx-redirect": "/sign-in"})
+    return PlainTextResponse(_("Sign in first."), 401, {"hx-redirect": "/sign-in"})
 
 
 def _refused(request: Request, status: int, code: str, message: str) -> Response:
@@ -303,9 +305,9 @@ async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Respon
     try:
         body = await read_form(request, _FORM)
     except TimeoutError:
-        return request.receive, PlainTextResponse("The form took too long.", 408, _CLOSE)
+        return request.receive, PlainTextResponse(_("The form took too long."), 408, _CLOSE)
     if body is None:
-        return request.receive, PlainTextResponse("The form is too large.", 413, _CLOSE)
+        return request.receive, PlainTextResponse(_("The form is too large."), 413, _CLOSE)
     given = request.headers.get("x-csrf-token", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not given and kind == "application/x-www-form-urlencoded":
@@ -322,7 +324,7 @@ async def _check_form(request: Request, viewer: Viewer) -> tuple[Receive, Respon
     if not same_origin(request.headers) or not hmac.compare_digest(
         given.encode(), viewer.csrf.encode()
     ):
-        return again, PlainTextResponse("This form is not from a page of yours; reload it.", 403)
+        return again, PlainTextResponse(_("This form is not from a page of yours; reload it."), 403)
     return again, None
 
 

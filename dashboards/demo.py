@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboards.access import viewer
+from dashboards.language import _, mark
 from dashboards.sign_in import templates
 from schemas.vocabulary import Vocabulary
 from streams.simulate.truth import Told, Truth, read
@@ -53,15 +54,15 @@ class Line:
     def verdict(self) -> str:
         """How it stands, in a word or three."""
         if any(pair.signal_id for pair in self.absent):
-            return "raised by mistake"
+            return mark("raised by mistake")
         if self.told.started_at is None:
-            return "not sent yet"
+            return mark("not sent yet")
         if not all(pair.signal_id for pair in self.found):
-            return "waiting"
+            return mark("waiting")
         if self.told.expect == "withdrawn":
             holds = any(pair.holds for pair in self.found)
-            return "raised, not taken back yet" if holds else "taken back"
-        return "found"
+            return mark("raised, not taken back yet") if holds else mark("taken back")
+        return mark("found")
 
 
 def lines(connection: Connection, truth: Truth) -> list[Line]:
@@ -163,7 +164,7 @@ def routes(store: Store, truth_path: Path) -> list[Route]:
     def render(request: Request) -> Response:
         truth = read(truth_path)
         if truth is None:
-            return PlainTextResponse("The simulation has not begun yet.", 404)
+            return PlainTextResponse(_("The simulation has not begun yet."), 404)
         with store.read() as connection:
             context = {
                 "lines": lines(connection, truth),

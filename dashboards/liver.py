@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from dashboards.language import _
 from detectors.rucam import ITEMS, PATTERNS, rucam
 from schemas.errors import InputError
 from schemas.vocabulary import Vocabulary
@@ -44,7 +45,13 @@ class Assessment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
 
     def __str__(self) -> str:
-        return f"{self.score}, {self.grade} ({self.pattern}, case {self.case})"
+        return _(
+            "{score}, {grade} ({pattern}, case {case})",
+            score=self.score,
+            grade=_(self.grade),
+            pattern=_(self.pattern),
+            case=self.case,
+        )
 
 
 def of_liver(vocabulary: Vocabulary, event: str) -> bool:
@@ -70,7 +77,11 @@ def assessed(fields: Mapping[str, str]) -> str | None:
         return None
     if not case or len(case) > LONGEST_CASE:
         raise InputError(
-            "bad_rucam", f"RUCAM: say of which case, in at most {LONGEST_CASE} characters"
+            "bad_rucam",
+            _(
+                "RUCAM: say of which case, in at most {n} characters",
+                n=LONGEST_CASE,
+            ),
         )
     start = f"{pattern}_"
     given = {

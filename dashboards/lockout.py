@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
+from dashboards.language import _
 from schemas.errors import InputError
 from streams.store import tables, trail
 from streams.store.store import Store
@@ -110,11 +111,11 @@ class Lockout:
         table, users = tables.attempts, tables.users
         with self._store.write() as connection:
             if connection.scalar(select(users.c.name).where(users.c.name == name)) is None:
-                raise InputError("no_such_user", f"there is no user {name!r}")
+                raise InputError("no_such_user", _("there is no user {name!r}", name=name))
             subject = f"user {name}"
             row = connection.execute(select(table).where(table.c.subject == subject)).first()
             if row is None:
-                raise InputError("not_locked", f"nothing was counted against {name!r}")
+                raise InputError("not_locked", _("nothing was counted against {name!r}", name=name))
             connection.execute(delete(table).where(table.c.subject == subject))
             before = {"failures": row.failures}
             trail.append(connection, by, "sign_in_unlocked", subject, before=before)

@@ -16,6 +16,9 @@ from starlette.routing import Route
 
 from dashboards import people, sessions
 from dashboards.access import COOKIE, read_form, viewer
+from dashboards.board.pages import words
+from dashboards.choosing import here_again, inside
+from dashboards.language import _, install, mark, n_
 from dashboards.lockout import Attempt, Lockout
 from streams.store.store import Store
 
@@ -25,10 +28,13 @@ _FORM = 8 << 10
 
 def templates() -> jinja2.Environment:
     """Our pages, in the board's frame."""
-    return jinja2.Environment(
+    pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader([_HERE / "templates", _HERE / "board" / "templates"]),
         autoescape=True,
     )
+    pages.filters["words"] = words
+    pages.globals["here_again"] = here_again
+    return install(pages)
 
 
 def routes(store: Store) -> list[Route]:
@@ -57,18 +63,23 @@ def routes(store: Store) -> list[Route]:
     def locked(request: Request, attempt: Attempt, template: str, /, **context: object) -> Response:
         # the same for every name, whether somebody has it or not
         minutes = math.ceil(attempt.wait / 60)
-        message = f"Too many attempts. Wait {minutes} minute{'s' if minutes > 1 else ''}."
+        message = n_(
+            "Too many attempts. Wait {minutes} minute.",
+            "Too many attempts. Wait {minutes} minutes.",
+            minutes,
+            minutes=minutes,
+        )
         answer = page(request, template, 429, message=message, **context)
         answer.headers["retry-after"] = str(math.ceil(attempt.wait))
         return answer
 
     async def show(request: Request) -> Response:
-        return page(request, "sign_in.html", next=_inside(request.query_params.get("next")))
+        return page(request, "sign_in.html", next=inside(request.query_params.get("next")))
 
     async def sign_in(request: Request) -> Response:
         form = await _form(request)
         name, password, where = (form.get(field, "") for field in ("name", "password", "next"))
-        where = _inside(where)
+        where = inside(where)
         attempt = await run_in_threadpool(lockout.attempt, _host(request), name[:100])
         if attempt.wait:
             return locked(request, attempt, "sign_in.html", next=where, name=name)
@@ -78,7 +89,7 @@ def routes(store: Store) -> list[Route]:
             token = await run_in_threadpool(sessions.open_session, store, name, host=host)
         if token is None:
             await run_in_threadpool(lockout.failed, attempt, "password")
-            message = "Name or password is wrong."
+            message = _("Name or password is wrong.")
             return page(request, "sign_in.html", 401, next=where, name=name, message=message)
         await run_in_threadpool(lockout.passed, attempt)
         return enter(request, token, where)
@@ -121,23 +132,12 @@ async def _form(request: Request) -> dict[str, str]:
     try:
         body = await read_form(request, _FORM)
     except TimeoutError:
-        raise HTTPException(408, "The form took too long.", {"connection": "close"}) from None
+        raise HTTPException(408, mark("The form took too long."), {"connection": "close"}) from None
     if body is None:
-        raise HTTPException(413, "The form is too large.", {"connection": "close"})
+        raise HTTPException(413, mark("The form is too large."), {"connection": "close"})
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 
 
 def _host(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _inside(where: str | None) -> str:
-    """A path of this site, or its first page: a link must not lead elsewhere after signing in.
-
-    >>> _inside("/signals/1"), _inside("//elsewhere"), _inside("https://elsewhere")
-    ('/signals/1', '/', '/')
-    """
-    if not where or not where.startswith("/") or where[1:2] in ("/", "\\"):
-        return "/"
-    return where if where.isprintable() and "\\" not in where else "/"

@@ -6,6 +6,7 @@ import math
 
 from sqlalchemy import select
 
+from dashboards.language import _
 from dashboards.lockout import Lockout
 from dashboards.people import check_password
 from dashboards.sessions import Viewer
@@ -22,24 +23,28 @@ def confirm(store: Store, viewer: Viewer, password: str, meaning: str, host: str
     "wrong_password".
     """
     if meaning not in MEANINGS:
-        raise InputError("meaning_missing", "say what your signature means")
+        raise InputError("meaning_missing", _("say what your signature means"))
     if not password:
-        raise InputError("password_missing", "give your password again to sign")
+        raise InputError("password_missing", _("give your password again to sign"))
     users = tables.users
     with store.read() as connection:
         held = select(users.c.password_hash).where(users.c.name == viewer.name)
         if connection.scalar(held) is None:
             raise InputError(
                 "no_password",
-                "you sign in by link and have no password to sign with; an administrator gives "
-                "you one by `ketavigil user password`",
+                _(
+                    "you sign in by link and have no password to sign with; an administrator "
+                    "gives you one by `ketavigil user password`"
+                ),
             )
     lockout = Lockout(store)
     attempt = lockout.attempt(host, viewer.name)
     if attempt.wait:
         minutes = math.ceil(attempt.wait / 60)
-        raise InputError("signing_locked", f"too many wrong passwords; wait {minutes} min")
+        raise InputError(
+            "signing_locked", _("too many wrong passwords; wait {minutes} min", minutes=minutes)
+        )
     if not check_password(store, viewer.name, password):
         lockout.failed(attempt, "password", viewer.actor, "signature_failed")
-        raise InputError("wrong_password", "that is not your password; nothing was signed")
+        raise InputError("wrong_password", _("that is not your password; nothing was signed"))
     lockout.passed(attempt)

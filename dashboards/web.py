@@ -20,11 +20,12 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dashboards import board, sign_in
+from dashboards import board, choosing, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
 from dashboards.books import Books
+from dashboards.language import Language
 from dashboards.metrics import metrics_route, parts_route
 from dashboards.reports import web as reports
 from dashboards.self_test import SelfTest
@@ -114,13 +115,14 @@ def create_web(
         routes=[
             *gateway.routes(),
             *sign_in.routes(store),
+            *choosing.routes(),
             *board.routes(store, settings, log, returning, test=test, books=books),
             *reports.routes(store, settings),
             metrics_route(store, settings, registry, log, test),
             parts_route(gateway.ready),
             *(demo_page.routes(store, demo) if demo else ()),
         ],
-        middleware=[Middleware(Access, store=store, buckets=buckets)],
+        middleware=[Middleware(Language), Middleware(Access, store=store, buckets=buckets)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, insert, select
 
 from dashboards.form import Form
+from dashboards.language import _, mark
 from dashboards.liver import assessed
 from dashboards.sessions import Viewer
 from schemas.errors import InputError
@@ -38,38 +39,38 @@ class Move(NamedTuple):
 
 # What is permitted; nothing leads out of an end but new evidence, see `returning`.
 MOVES: Final[dict[str, tuple[Move, ...]]] = {
-    "new": (Move("under_validation", "Begin validation"),),
-    "under_validation": (Move("validated", "Validate"), Move("refuted", "Refute")),
-    "validated": (Move("prioritised", "Prioritise"),),
-    "prioritised": (Move("under_assessment", "Begin assessment"),),
-    "under_assessment": (Move("closed", "Close"),),
+    "new": (Move("under_validation", mark("Begin validation")),),
+    "under_validation": (Move("validated", mark("Validate")), Move("refuted", mark("Refute"))),
+    "validated": (Move("prioritised", mark("Prioritise")),),
+    "prioritised": (Move("under_assessment", mark("Begin assessment")),),
+    "under_assessment": (Move("closed", mark("Close")),),
     "closed": (),
     "refuted": (),
 }
 # GVP Module IX, IX.B.3: what a signal may lack, and IX.B.5: what may be recommended
 REASONS: Final[dict[str, dict[str, str]]] = {
     "refuted": {
-        "known": "already known: listed, or dealt with before",
-        "confounded": "explained by the indication, other products or another cause",
-        "weak_cases": "the cases are too poor, or copies of one another",
-        "artefact": "an artefact of coding, sending or counting",
+        "known": mark("already known: listed, or dealt with before"),
+        "confounded": mark("explained by the indication, other products or another cause"),
+        "weak_cases": mark("the cases are too poor, or copies of one another"),
+        "artefact": mark("an artefact of coding, sending or counting"),
     },
     "closed": {
-        "routine": "no action beyond routine pharmacovigilance",
-        "monitored": "to be monitored closely",
-        "more_data": "additional data or a study asked for",
-        "information_changed": "product information to be changed",
-        "measures": "other measures of risk minimisation",
+        "routine": mark("no action beyond routine pharmacovigilance"),
+        "monitored": mark("to be monitored closely"),
+        "more_data": mark("additional data or a study asked for"),
+        "information_changed": mark("product information to be changed"),
+        "measures": mark("other measures of risk minimisation"),
     },
 }
 # the categories of the WHO-UMC system for standardised case causality assessment
 CAUSALITY: Final[dict[str, str]] = {
-    "certain": "certain",
-    "probable": "probable / likely",
-    "possible": "possible",
-    "unlikely": "unlikely",
-    "conditional": "conditional / unclassified",
-    "unassessable": "unassessable / unclassifiable",
+    "certain": mark("certain"),
+    "probable": mark("probable / likely"),
+    "possible": mark("possible"),
+    "unlikely": mark("unlikely"),
+    "conditional": mark("conditional / unclassified"),
+    "unassessable": mark("unassessable / unclassifiable"),
 }
 
 
@@ -104,12 +105,15 @@ def decide(now: Workflow, form: Form, who: str, four_eyes: frozenset[str]) -> tu
     ('moved', Workflow(state='under_validation', priority=None, owner='Ann', ...
     """
     if len(form.note) > LONGEST_NOTE:
-        raise InputError("note_too_long", f"a note has at most {LONGEST_NOTE} characters")
+        raise InputError(
+            "note_too_long",
+            _("a note has at most {n} characters", n=LONGEST_NOTE),
+        )
     if form.to and not form.note:
-        raise InputError("note_missing", "say why, in the note")
+        raise InputError("note_missing", _("say why, in the note"))
     if form.to == DECLINE:
         if now.proposed is None:
-            raise InputError("not_permitted", "nothing is proposed")
+            raise InputError("not_permitted", _("nothing is proposed"))
         return "declined", replace(now, proposed=None, proposed_by=None, reason=None)
     if form.to:
         return _moved(now, form, who, four_eyes)
@@ -118,23 +122,25 @@ def decide(now: Workflow, form: Form, who: str, four_eyes: frozenset[str]) -> tu
 
 def _moved(now: Workflow, form: Form, who: str, four_eyes: frozenset[str]) -> tuple[str, Workflow]:
     if form.to not in {move.to for move in MOVES[now.state]}:
-        wanted, state = form.to.replace("_", " "), now.state.replace("_", " ")
-        raise InputError("not_permitted", f"no move leads from {state} to {wanted}")
+        wanted, state = _(form.to.replace("_", " ")), _(now.state.replace("_", " "))
+        raise InputError(
+            "not_permitted", _("no move leads from {state} to {wanted}", state=state, wanted=wanted)
+        )
     after = replace(now, state=form.to, proposed=None, proposed_by=None)
     if form.to in ENDED:
         confirmed = now.proposed == form.to
         reason = now.reason if confirmed else form.reason
         if reason not in REASONS[form.to]:
-            raise InputError("reason_missing", "choose a reason")
+            raise InputError("reason_missing", _("choose a reason"))
         if form.to in four_eyes:
             if confirmed and now.proposed_by == who:
-                raise InputError("second_person", "a second person must decide, you proposed it")
+                raise InputError("second_person", _("a second person must decide, you proposed it"))
             if not confirmed:
                 return "proposed", replace(now, reason=reason, proposed=form.to, proposed_by=who)
         return "moved", replace(after, reason=reason)
     if form.to == "prioritised":
         if form.priority not in PRIORITIES:
-            raise InputError("priority_missing", "choose a priority")
+            raise InputError("priority_missing", _("choose a priority"))
         after = replace(after, priority=form.priority)
     return "moved", replace(after, owner=after.owner or who)
 
@@ -144,9 +150,9 @@ def _noted(now: Workflow, form: Form) -> tuple[str, Workflow]:
         try:
             date.fromisoformat(form.due)
         except ValueError:
-            raise InputError("bad_due", "a due date is a day, as 2026-07-31") from None
+            raise InputError("bad_due", _("a due date is a day, as 2026-07-31")) from None
     if form.causality and form.causality not in CAUSALITY:
-        raise InputError("bad_causality", "that is no category of the WHO-UMC system")
+        raise InputError("bad_causality", _("that is no category of the WHO-UMC system"))
     after = replace(
         now,
         owner=form.owner or None,
@@ -155,9 +161,9 @@ def _noted(now: Workflow, form: Form) -> tuple[str, Workflow]:
         rucam=assessed(dict(form.rucam)) or now.rucam,
     )
     if now.state in ENDED and after != now:
-        raise InputError("ended", "a signal that has ended takes notes, and no other change")
+        raise InputError("ended", _("a signal that has ended takes notes, and no other change"))
     if after == now and not form.note:
-        raise InputError("nothing", "nothing was changed and no note was written")
+        raise InputError("nothing", _("nothing was changed and no note was written"))
     return "noted", after
 
 
@@ -165,7 +171,7 @@ def read(connection: Connection, number: int) -> tuple[Workflow, int]:
     """Where a signal stands, and its revision; `InputError` ("no_such_signal")."""
     row = connection.execute(select(tables.signals.c.id).where(tables.signals.c.id == number))
     if row.first() is None:
-        raise InputError("no_such_signal", f"there is no signal {number}")
+        raise InputError("no_such_signal", _("there is no signal {number}", number=number))
     table = tables.workflow
     found = connection.execute(select(table).where(table.c.signal_id == number)).first()
     if found is None:
@@ -209,18 +215,18 @@ def act(
         trail.lock(connection)
         now, revision = read(connection, number)
         if form.revision != revision:
-            raise MovedOn("moved_on", "the signal was moved on meanwhile; nothing was changed")
+            raise MovedOn("moved_on", _("the signal was moved on meanwhile; nothing was changed"))
         what, after = decide(now, form, viewer.name, four_eyes)
         owners = officers(connection)
         if after.owner != now.owner and after.owner and after.owner not in owners:
-            raise InputError("bad_owner", f"{after.owner} is no officer of this board")
+            raise InputError("bad_owner", _("{name} is no officer of this board", name=after.owner))
         ended = None
         if after.state in ENDED and now.state not in ENDED:
             row = connection.execute(select(NOW).where(NOW.c.id == number)).one()
             ended = (count(connection, row), newest_position(connection))
         signs = asks_signature(now, form, signed)
         if signs and meaning not in signatures.MEANINGS:
-            raise InputError("signature_missing", "this is signed, and was not")
+            raise InputError("signature_missing", _("this is signed, and was not"))
         done = Act(
             viewer.actor, what, form.note, now, after, ended, meaning=meaning if signs else ""
         )

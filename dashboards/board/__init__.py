@@ -50,6 +50,7 @@ from dashboards.board.silent import Watched
 from dashboards.books import Books
 from dashboards.drift import Drifting
 from dashboards.lag import Lag
+from dashboards.language import mark
 from dashboards.self_test import SelfTest
 from detectors import case_review, families
 from detectors.disproportionality import METHODS
@@ -221,7 +222,7 @@ class _Board:
         with self._store.read() as connection:
             page = cohort_event.one(connection, request.path_params["event"], self._vocabulary)
             if page is None:
-                raise HTTPException(404, "The cohort counts no such event.")
+                raise HTTPException(404, mark("The cohort counts no such event."))
             context = {
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),
@@ -233,7 +234,7 @@ class _Board:
         with self._store.read() as connection:
             course = courses.one(connection, request.path_params["number"], self._vocabulary)
             if course is None:
-                raise HTTPException(404, "There is no such course.")
+                raise HTTPException(404, mark("There is no such course."))
             context = {
                 "moment": read_moment(connection),
                 "notes": notes(connection, self._lag),

@@ -8,6 +8,8 @@ from math import ceil
 
 from markupsafe import Markup, escape
 
+from dashboards.language import _
+
 MOST = 500
 _WIDTH, _HEIGHT = 1000, 150
 _WIDEST = 90
@@ -44,7 +46,7 @@ def bars(title: str, counts: Sequence[tuple[str, int]], marks: Sequence[float] =
     step = _WIDTH / len(held)
     wide = min(0.8 * step, _WIDEST)
     parts = []
-    for i, (_, n) in enumerate(held):
+    for i, (__, n) in enumerate(held):
         height = n / top * _HEIGHT
         parts.append(
             Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
@@ -53,7 +55,7 @@ def bars(title: str, counts: Sequence[tuple[str, int]], marks: Sequence[float] =
         )
     at = " ".join(f"M{mark * _WIDTH:.1f} 0V{_HEIGHT}" for mark in marks)
     parts.append(Markup('<path class="dated" d="{}"/>').format(at))
-    said = [f"{n:,} in {label}" for label, n in held if n]
+    said = [_("{n:,} in {label}", n=n, label=label) for label, n in held if n]
     words = ", ".join(said) if len(said) <= 12 else f"{', '.join(said[:3])}, … {said[-1]}"
     words = f"{title}: {words}."
     svg = Markup(

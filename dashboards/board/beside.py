@@ -6,21 +6,35 @@ from dataclasses import dataclass
 
 from dashboards.board.rates import NOTHING, Counted, Limits, ratio
 from dashboards.board.reported import Reported
+from dashboards.language import _, mark
 from detectors.followup.agreement import Side, Verdict, agreement, reference, side
 from detectors.followup.background import Backgrounds, Rate
 
 RULE = (
-    "The cohort stands out where the lower 95 % limit of its rate ratio is above 1, the "
-    "spontaneous reports where that of the IC (IC025) is above 0.",
-    "Both stand out, or neither does: they agree.",
-    "One alone does: they disagree, whether the other's interval lies below 1 (0 for the IC) or "
-    "reaches over it.",
-    "No person-time, no reference, or no reports that could show it: they cannot be compared.",
-    "The reference is the default background rate, found in the same way in people who were not "
-    "given the product; where there is none, the other products of the cohort.",
-    "First events are compared over patient-years; where the event is counted by session, over the "
-    "sessions up to the first.",
-    "A rate and a disproportionality measure different things: no common estimate is made of them.",
+    mark(
+        "The cohort stands out where the lower 95 % limit of its rate ratio is above 1, the "
+        "spontaneous reports where that of the IC (IC025) is above 0."
+    ),
+    mark("Both stand out, or neither does: they agree."),
+    mark(
+        "One alone does: they disagree, whether the other's interval lies below 1 (0 for the IC) "
+        "or reaches over it."
+    ),
+    mark(
+        "No person-time, no reference, or no reports that could show it: they cannot be compared."
+    ),
+    mark(
+        "The reference is the default background rate, found in the same way in people who were "
+        "not given the product; where there is none, the other products of the cohort."
+    ),
+    mark(
+        "First events are compared over patient-years; where the event is counted by session, "
+        "over the sessions up to the first."
+    ),
+    mark(
+        "A rate and a disproportionality measure different things: no common estimate is made of "
+        "them."
+    ),
 )
 
 
@@ -65,42 +79,63 @@ class Beside:
                 for text, known in ((cohort, self.side), (reports, self.spontaneous.side))
                 if known == "unknown"
             ]
-            return f"They cannot be compared: {', and '.join(unknown)}."
+            return _("They cannot be compared: {unknown}.", unknown=_(", and ").join(unknown))
         if self.verdict == "disagree":
-            return f"They disagree: {cohort}, but {reports}."
+            return _("They disagree: {cohort}, but {reports}.", cohort=cohort, reports=reports)
         if self.side == "above":
-            return f"They agree: {cohort}, and {reports}."
-        return (
-            f"They agree that nothing stands out: {cohort}, and {reports}. "
-            "That does not show that there is no harm."
+            return _("They agree: {cohort}, and {reports}.", cohort=cohort, reports=reports)
+        return _(
+            "They agree that nothing stands out: {cohort}, and {reports}. That does not show that "
+            "there is no harm.",
+            cohort=cohort,
+            reports=reports,
         )
 
     def _cohort(self) -> str:
         if not self.time:
-            return "nobody in the cohort was at risk, for want of a record that could have shown it"
+            return _(
+                "nobody in the cohort was at risk, for want of a record that could have shown it"
+            )
         if self.side == "unknown" and self.time_reference:
-            return f"neither {self.counted.product} nor its reference has an event"
+            return _(
+                "neither {product} nor its reference has an event", product=self.counted.product
+            )
         if self.side == "unknown":
-            return "there is no rate to compare the cohort's with"
-        how = {
-            "above": "is above",
-            "below": "is below",
-            "around": "cannot be told from",
-        }[self.side]
-        return f"the cohort's rate {how} that of {self.reference} (ratio {shown(self.ratio)})"
+            return _("there is no rate to compare the cohort's with")
+        told = {"reference": self.reference, "ratio": shown(self.ratio)}
+        if self.side == "above":
+            return _("the cohort's rate is above that of {reference} (ratio {ratio})", **told)
+        if self.side == "below":
+            return _("the cohort's rate is below that of {reference} (ratio {ratio})", **told)
+        return _(
+            "the cohort's rate cannot be told from that of {reference} (ratio {ratio})", **told
+        )
 
     def _reports(self) -> str:
         product = self.counted.product
         if self.spontaneous.side == "unknown":
             if not self.grouped:
-                return "reports are not counted by this group of terms"
-            return f"no spontaneous report of {product}, or none of the event, is counted"
-        how = {
-            "above": f"name it with {product} more often than expected",
-            "below": f"name it with {product} less often than expected",
-            "around": f"name it with {product} as often as expected, or are too few to tell",
-        }[self.spontaneous.side]
-        return f"spontaneous reports {how} (IC {shown(self.spontaneous.ic)})"
+                return _("reports are not counted by this group of terms")
+            return _(
+                "no spontaneous report of {product}, or none of the event, is counted",
+                product=product,
+            )
+        told = {"product": product, "ic": shown(self.spontaneous.ic)}
+        if self.spontaneous.side == "above":
+            return _(
+                "spontaneous reports name it with {product} more often than expected (IC {ic})",
+                **told,
+            )
+        if self.spontaneous.side == "below":
+            return _(
+                "spontaneous reports name it with {product} less often than expected (IC {ic})",
+                **told,
+            )
+        return _(
+            "spontaneous reports name it with {product} as often as expected, or are too few to "
+            "tell (IC {ic})",
+            **told,
+        )
 
 
 def beside(
@@ -123,10 +158,10 @@ def beside(
     )
     against = None if by_session else reference(backgrounds, whole.event)
     if against is not None:
-        name = f"people not given it ({against.name.replace('_', ' ')})"
+        name = _("people not given it ({name})", name=_(against.name.replace("_", " ")))
         n, elsewhere = against.counted
     else:
-        name, n, elsewhere = "the cohort's other products", all_of_it.n - whole.n, total - time
+        name, n, elsewhere = _("the cohort's other products"), all_of_it.n - whole.n, total - time
     # of 0 events on both sides every ratio is possible
     known = time > 0 and elsewhere > 0 and whole.n + n > 0
     found = ratio(whole.n, time, n, elsewhere) if known else NOTHING
@@ -164,8 +199,12 @@ def shown(limits: Limits) -> str:
     value, lower, upper = (None if x is None else figure(x) for x in limits)
     if lower is None:
         return "–"
-    interval = f"95\u00a0% from {lower}" if upper is None else f"95\u00a0% {lower} to {upper}"
-    return f"{value or 'not defined'}, {interval}"
+    interval = (
+        _("95\u00a0% from {lower}", lower=lower)
+        if upper is None
+        else _("95\u00a0% {lower} to {upper}", lower=lower, upper=upper)
+    )
+    return f"{value or _('not defined')}, {interval}"
 
 
 def figure(value: float | None) -> str:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from dashboards.board import reading
 from dashboards.board.moment import read_moment
 from dashboards.board.pages import respond
+from dashboards.language import mark
 from schemas.envelope import Change, decode_change
 from schemas.errors import StoreError
 from schemas.formats.narratives import narrative_of
@@ -155,7 +156,7 @@ def routes(store: Store) -> list[Route]:
         with store.read() as connection:
             case = one(connection, request.path_params["number"])
             if case is None:
-                raise HTTPException(404, "There is no such case.")
+                raise HTTPException(404, mark("There is no such case."))
             told = narrative(connection, case) if reads else None
             moment = read_moment(connection)
         with store.write() as connection:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, LargeBinary, bindparam, func, select
 
+from dashboards.language import _
 from detectors.coding import COUNTED, base, content
 from schemas.envelope import Change, CodedProduct, decode_change
 from streams.store import tables
@@ -156,7 +157,9 @@ def _case(row: Any, read: bytes, change: Change, whole: str) -> Case:
         role=coded.role,
         route=coded.route,
         setting=coded.setting,
-        other_products="; ".join(f"{p.name} ({p.role})" for p in change.products if p is not coded),
+        other_products="; ".join(
+            f"{p.name} ({_(p.role)})" for p in change.products if p is not coded
+        ),
         terms="; ".join(reaction["term"] for reaction in reactions),
         coded_terms="; ".join(event.name for event in change.events),
         serious="yes" if change.serious else "no",

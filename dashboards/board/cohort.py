@@ -14,6 +14,7 @@ from dashboards.board import rates
 from dashboards.board.beside import Beside, beside
 from dashboards.board.rates import Counted
 from dashboards.board.reported import Reports
+from dashboards.language import mark
 from detectors.cohort_strata import EVERY
 from detectors.followup.counted import backgrounds
 from detectors.scope import GROUP, Scope
@@ -26,14 +27,14 @@ _FIELDS = ("product", "look")
 
 # in the order of the list; the words stand on the page
 LOOKS = {
-    "signal": "a signal of the cohort is open",
-    "disagree": "cohort and reports disagree",
-    "above": "above its reference",
-    "reported": "no data here, but reports stand out",
-    "events": "events, and nothing to compare with",
-    "not_above": "events, not above its reference",
-    "none": "no event so far",
-    "no_data": "no data",
+    "signal": mark("a signal of the cohort is open"),
+    "disagree": mark("cohort and reports disagree"),
+    "above": mark("above its reference"),
+    "reported": mark("no data here, but reports stand out"),
+    "events": mark("events, and nothing to compare with"),
+    "not_above": mark("events, not above its reference"),
+    "none": mark("no event so far"),
+    "no_data": mark("no data"),
 }
 
 

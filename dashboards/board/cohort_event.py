@@ -18,6 +18,7 @@ from dashboards.board.forest import Forest, Line, forest
 from dashboards.board.rates import Counted, Limits
 from dashboards.board.reported import Reports
 from dashboards.board.worked import Worked
+from dashboards.language import _, mark
 from detectors.coding import base
 from detectors.cohort_strata import AXES, EVERY
 from detectors.followup.agreement import Side, side
@@ -29,12 +30,12 @@ from streams.store import tables
 from streams.store.workflow import NOW
 
 KINDS = {
-    "before": "before the first dose",
-    "treated": "on treatment",
-    "gap": "in a gap",
-    "stopped": "after stopping",
+    "before": mark("before the first dose"),
+    "treated": mark("on treatment"),
+    "gap": mark("in a gap"),
+    "stopped": mark("after stopping"),
 }
-_AXES = {"dose": "dose", "sessions": "sessions so far"}
+_AXES = {"dose": mark("dose"), "sessions": mark("sessions so far")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,12 @@ def name_of(axis: str, stratum: str) -> str:
     ('in a gap', 'sessions so far 1-8', 'route not known', 'in all')
     """
     if not axis:
-        return "in all"
+        return _("in all")
     if axis == "kind":
-        return KINDS[stratum]
-    return f"{_AXES.get(axis, axis)} {stratum or 'not known'}"
+        return _(KINDS[stratum])
+    if not stratum:
+        return _("{axis} not known", axis=_(_AXES.get(axis, axis)))
+    return f"{_(_AXES.get(axis, axis))} {_(stratum)}"
 
 
 def _part(one: Beside, why: str, rows: Sequence[Counted], against: Sequence[Against]) -> Part:
@@ -218,11 +221,16 @@ def _worked(one: Beside, against: Sequence[Against]) -> tuple[Worked, ...]:
     if one.by_session:
         out.append(worked.share(row))
     if one.against is None:
-        title = f"Ratio to {one.reference}"
+        title = _("Ratio to {reference}", reference=one.reference)
         reference = one.n_reference, one.time_reference
         out.append(worked.ratio(title, (row.n, one.time), reference, one.ratio))
     out += [
-        worked.ratio(f"Ratio to {a.rate.name}", (row.n, row.years), a.rate.counted, a.ratio)
+        worked.ratio(
+            _("Ratio to {name}", name=_(a.rate.name.replace("_", " "))),
+            (row.n, row.years),
+            a.rate.counted,
+            a.ratio,
+        )
         for a in against
     ]
     return tuple(out)
@@ -240,25 +248,29 @@ def _together(ours: Sequence[Beside]) -> Forest | None:
     lines = []
     for one in ours:
         product = one.counted.product
-        text = shown(one.ratio) if one.ratio.lower is not None else "cannot be compared"
-        lines.append(Line(f"{product}: cohort", "s0", one.ratio, text, True))
-        for name, series in (("spontaneous", "s1"), ("solicited", "s2")):
+        text = shown(one.ratio) if one.ratio.lower is not None else _("cannot be compared")
+        lines.append(Line(_("{product}: cohort", product=product), "s0", one.ratio, text, True))
+        for name, called, series in (
+            ("spontaneous", _("spontaneous reports"), "s1"),
+            ("solicited", _("solicited reports"), "s2"),
+        ):
             held = getattr(one, name)
             if held.ic.lower is None:
                 if name == "spontaneous":
-                    lines.append(Line(f"{name} reports", series, held.ic, "none"))
+                    lines.append(Line(called, series, held.ic, _("none")))
                 continue
             times = Limits(*(None if x is None else 2**x for x in held.ic))
-            lines.append(Line(f"{name} reports", series, times, f"IC {shown(held.ic)}"))
+            lines.append(Line(called, series, times, f"IC {shown(held.ic)}"))
     return forest(lines, 2, mark=1)
 
 
 def rate_text(row: Counted) -> str:
     """First events over patient-years, and the rate per 100; no data told apart from no event."""
     if not row.days:
-        return "no data"
+        return _("no data")
     value, lower, upper = (figure(x) for x in row.rate)
-    return f"{row.n} / {figure(row.years)}: {value} ({lower} to {upper})"
+    limits = _("{lower} to {upper}", lower=lower, upper=upper)
+    return f"{row.n} / {figure(row.years)}: {value} ({limits})"
 
 
 def _signals(connection: Connection, event: str, products: set[str]) -> Sequence[Any]:

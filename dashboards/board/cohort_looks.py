@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from dashboards.board.milestones import Milestone, days, milestones
 from dashboards.board.timeline import Chart, Line, chart
+from dashboards.language import _
 from detectors.followup.protocol import IntervalTest, PoissonTest, Test, defined, label
 from streams.store import tables
 
@@ -91,8 +92,8 @@ def over_time(connection: Connection, event: str) -> list[OverTime]:
             places = [(float(date.fromisoformat(look.day).toordinal()), look) for look in mine]
             points = tuple((day, look.log_e / LN10) for day, look in reversed(places))
             span = (points[0][0], points[-1][0])
-            title = f"{product}: {test.replace('_', ' ')}"
-            line = Line("log10 of the e-value", points)
+            title = f"{product}: {_(test.replace('_', ' '))}"
+            line = Line(_("log10 of the e-value"), points)
             dated = milestones(product, *span)
             drawn = chart(title, [line], span, dated=days(dated)) if len(points) > 1 else None
             out.append(OverTime(product, test, mine, drawn, dated))
@@ -122,9 +123,13 @@ class Run:
         """What the events are held against."""
         if isinstance(self.test, IntervalTest):
             (a, b), (c, d) = self.test.risk, self.test.control
-            return f"days {a} to {b} after a dose against days {c} to {d}"
+            return _("days {a} to {b} after a dose against days {c} to {d}", a=a, b=b, c=c, d=d)
         margin = f"{self.test.margin:g}"
-        return f"{self.test.background} times {margin}"
+        return _(
+            "{background} times {margin}",
+            background=_(self.test.background.replace("_", " ")),
+            margin=margin,
+        )
 
     @property
     def alpha(self) -> float:

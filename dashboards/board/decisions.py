@@ -24,6 +24,7 @@ from dashboards.board.news import News, Rendered
 from dashboards.board.pages import environment, respond
 from dashboards.board.returning import Returning
 from dashboards.form import Form
+from dashboards.language import _, mark
 from dashboards.liver import context, of_liver
 from dashboards.workflow import CAUSALITY, MOVES, REASONS, MovedOn
 from schemas.errors import InputError
@@ -98,7 +99,7 @@ class Decisions:
         try:
             self._check_rucam(number, form)
             with self._store.read() as connection:
-                now, _ = workflow.read(connection, number)
+                now = workflow.read(connection, number)[0]
             if workflow.asks_signature(now, form, self._signed):
                 host = request.client.host if request.client else ""
                 signing.confirm(self._store, who, given.get("password", ""), meaning, host)
@@ -114,7 +115,7 @@ class Decisions:
             )
         except InputError as error:
             if error.code == "no_such_signal":
-                raise HTTPException(404, "There is no such signal.") from None
+                raise HTTPException(404, mark("There is no such signal.")) from None
             status = 409 if isinstance(error, MovedOn) else 422
             said = {"refused": str(error), "form": form, "meant": meaning}
             if not part:
@@ -132,7 +133,7 @@ class Decisions:
         with self._store.read() as connection:
             found = connection.execute(select(NOW.c.event).where(NOW.c.id == number)).first()
         if found is not None and not of_liver(self._vocabulary, found.event):
-            raise InputError("bad_rucam", "RUCAM is for events of the liver")
+            raise InputError("bad_rucam", _("RUCAM is for events of the liver"))
 
     def _part(self, request: Request, number: int, status: int, said: dict[str, Any]) -> Response:
         with self._store.read() as connection:
@@ -194,7 +195,7 @@ def of_signal(
     """
     found = connection.execute(select(NOW).where(NOW.c.id == number)).first()
     if found is None:
-        raise HTTPException(404, "There is no such signal.")
+        raise HTTPException(404, mark("There is no such signal."))
     table = tables.acts
     rows = connection.execute(
         select(table).where(table.c.signal_id == number).order_by(table.c.id.desc())
@@ -230,7 +231,7 @@ def refuted(connection: Connection) -> Sequence[Refuted]:
         .where(acts.c.what == "moved", acts.c.to_state.in_(DECIDED))
     )
     counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for _, at, state, rule in rows:
+    for __, at, state, rule in rows:
         month = f"{datetime.fromtimestamp(at, UTC):%Y-%m}"
         counted[month, rule][0] += 1
         counted[month, rule][1] += state == "refuted"

@@ -21,18 +21,19 @@ from dashboards.board.forest import Forest, forest
 from dashboards.board.forest import Line as Row
 from dashboards.board.milestones import Milestone, milestones
 from dashboards.board.rates import NOTHING, Limits
+from dashboards.language import _, mark
 from detectors.subgroups import ALL
 from schemas import times
 from schemas.vocabulary import Vocabulary
 
 # days after the start, the last of each interval
 INTERVALS = (
-    ("day 0", 0),
-    ("1 to 7 days", 7),
-    ("8 to 30 days", 30),
-    ("31 to 90 days", 90),
-    ("91 to 365 days", 365),
-    ("over a year", None),
+    (mark("day 0"), 0),
+    (mark("1 to 7 days"), 7),
+    (mark("8 to 30 days"), 30),
+    (mark("31 to 90 days"), 90),
+    (mark("91 to 365 days"), 365),
+    (mark("over a year"), None),
 )
 _MONTH = 7  # characters of a date that names a month
 
@@ -79,7 +80,7 @@ def depth(
     if event.startswith("group:"):
         terms = tuple(vocabulary.groups().get(event.removeprefix("group:"), ()))
     position, cases = standing.cases(connection, pair)
-    _, population = standing.population(connection, dataset)
+    __, population = standing.population(connection, dataset)
     lines = [series.line(case, case.body(), product, terms, vocabulary) for case in cases]
     parts = population.parts(product, event)
     subgroups = tuple(p for p in parts if p.comparator == "all products" and not p.without)
@@ -94,7 +95,7 @@ def depth(
         masking=population.masking(product, event),
         onset=onset,
         intervals=intervals,
-        times=bars("Cases by time to onset", intervals),
+        times=bars(_("Cases by time to onset"), intervals),
         features=series.features(cases, lines),
         seriousness=_tally(lines, _seriousness),
         outcomes=_tally(lines, lambda line: [line.outcome or series.NOT_STATED]),
@@ -111,28 +112,46 @@ def by_interval(days: Iterable[int]) -> tuple[tuple[str, int], ...]:
     """
     counts = [0] * len(INTERVALS)
     for day in days:
-        counts[next(i for i, (_, last) in enumerate(INTERVALS) if last is None or day <= last)] += 1
-    return tuple((name, n) for (name, _), n in zip(INTERVALS, counts, strict=True))
+        counts[
+            next(i for i, (__, last) in enumerate(INTERVALS) if last is None or day <= last)
+        ] += 1
+    return tuple((_(name), n) for (name, __), n in zip(INTERVALS, counts, strict=True))
 
 
 def _picture(parts: Sequence[Part]) -> Forest | None:
     rows = []
     for part in parts:
-        axis, _, value = part.subgroup.partition("=")
+        axis = part.subgroup.partition("=")[0]
         found = NOTHING
         if part.prr is not None and part.prr_lower is not None:
             found = Limits(part.prr, part.prr_lower, part.prr_upper)
-        name = "everybody" if axis == ALL else f"{axis}: {value}"
+        name = _("everybody") if axis == ALL else named(part.subgroup)
         rows.append(Row(name, "s0", found, _text(part, found), axis == ALL))
     return forest(rows, 2, mark=1)
 
 
+def named(part: str) -> str:
+    """A part of the population in words.
+
+    >>> named("sex=female")
+    'sex: female'
+    """
+    axis, __, value = part.partition("=")
+    return f"{_(axis)}: {_(value.replace('_', ' '))}"
+
+
 def _text(part: Part, found: Limits) -> str:
-    counts = f"{part.n:,} of {part.n_product:,}"
+    counts = _("{n:,} of {total:,}", n=part.n, total=part.n_product)
     if found.value is None:
-        return f"{counts}: no PRR"
+        return _("{counts}: no PRR", counts=counts)
     lower, upper = (f"{x:.2f}" if x is not None else "–" for x in found[1:])
-    return f"{counts}: {found.value:.2f} ({lower} to {upper})"
+    return _(
+        "{counts}: {value:.2f} ({lower} to {upper})",
+        counts=counts,
+        value=found.value,
+        lower=lower,
+        upper=upper,
+    )
 
 
 def _tally(
@@ -145,7 +164,7 @@ def _tally(
 def _seriousness(line: Line) -> Iterable[str]:
     if line.outcome == "fatal":
         return {*line.seriousness, "death"}
-    return line.seriousness or (("serious, criterion not stated",) if line.serious else ())
+    return line.seriousness or ((mark("serious, criterion not stated"),) if line.serious else ())
 
 
 def _received(product: str, lines: Iterable[Line]) -> Received:
@@ -160,7 +179,7 @@ def _received(product: str, lines: Iterable[Line]) -> Received:
     found = milestones(product, begin, end - 1)
     counts = tuple((month, counted[month]) for month in months)
     marks = [(one.day - begin) / (end - begin) for one in found]
-    return Received(counts, bars("Cases by month of receipt", counts, marks), found)
+    return Received(counts, bars(_("Cases by month of receipt"), counts, marks), found)
 
 
 def _months(first: str, last: str) -> Iterable[str]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from dashboards.board import milestones
 from dashboards.board.milestones import Milestone
 from dashboards.board.timeline import Chart, Line, chart
+from dashboards.language import _
 from detectors.evidence import RULE, columns_of
 from detectors.looks import Key
 from detectors.sequential import two_sample, two_sample_late
@@ -106,8 +107,10 @@ def over_time(found: Confirmed, product: str) -> tuple[Chart | None, tuple[Miles
     span = (days[0], days[-1])
     dated = milestones.milestones(product, *span)
     at = [float(date.fromisoformat(found.row.day).toordinal())]
-    line = Line("log10 of the e-value", points)
-    return chart("Evidence over time", [line], span, days, at, dated=milestones.days(dated)), dated
+    line = Line(_("log10 of the e-value"), points)
+    return chart(
+        _("Evidence over time"), [line], span, days, at, dated=milestones.days(dated)
+    ), dated
 
 
 def as_csv(looks: Sequence[Look]) -> str:

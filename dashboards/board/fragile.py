@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select, tuple_
 
+from dashboards.language import _, n_
 from detectors.calibration.fragility import fragility
 from detectors.disproportionality import BY_ROW, ebgm
 from detectors.disproportionality.gps import Prior
@@ -57,7 +58,7 @@ class Fragile:
             asked[row.dataset, row.product, row.event] = (counts, prior)
         known = dict(self._known)
         new = [one for one in dict.fromkeys(asked.values()) if one not in known]
-        for prior in dict.fromkeys(prior for _, prior in new):
+        for prior in dict.fromkeys(prior for __, prior in new):
             mine = [counts for counts, of in new if of == prior]
             found = self._fewest(mine, prior, self._rules)
             known |= {(counts, prior): k for counts, k in zip(mine, found, strict=True)}
@@ -112,12 +113,12 @@ def said(fewest: float | None) -> str:
     ('no rule holds', '1 report', '4 reports', 'over 100 reports', 'cannot clear')
     """
     if fewest is None:
-        return "cannot clear"
+        return _("cannot clear")
     if not fewest:
-        return "no rule holds"
+        return _("no rule holds")
     if isinf(fewest):
-        return f"over {MOST} reports"
-    return f"{fewest:.0f} {'report' if fewest == 1 else 'reports'}"
+        return _("over {most} reports", most=MOST)
+    return n_("{n:.0f} report", "{n:.0f} reports", fewest, n=fewest)
 
 
 def _scores(connection: Connection, pairs: Sequence[Pair]) -> Sequence[Any]:

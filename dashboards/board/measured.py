@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dashboards.board.milestones import Milestone, days, milestones
 from dashboards.board.timeline import Chart, Line, chart
+from dashboards.language import _, mark
 from detectors.followup.record import Observed
 from schemas.followup import (
     Cognitive,
@@ -22,13 +23,13 @@ from schemas.followup import (
 
 # the order of the pictures on the page; those of instruments come by name between them
 _FIRST = (
-    "Dose, mg",
-    "Blood pressure, mmHg",
-    "Heart rate, a minute",
-    "Oxygen saturation, %",
-    "QTc, ms",
-    "Dissociation, CADSS points",
-    "Sedation, MOAA/S (5 is alert)",
+    mark("Dose, mg"),
+    mark("Blood pressure, mmHg"),
+    mark("Heart rate, a minute"),
+    mark("Oxygen saturation, %"),
+    mark("QTc, ms"),
+    mark("Dissociation, CADSS points"),
+    mark("Sedation, MOAA/S (5 is alert)"),
 )
 
 
@@ -44,7 +45,8 @@ def charts(records: Sequence[Observed], marks: Sequence[float] = ()) -> list[Cha
     span = (min(one.instant for one in ordered), max(one.instant for one in ordered))
     dated = days(marked(ordered))
     doses = [one.instant for one in ordered if isinstance(one.record, Dose)]
-    order = [*(t for t in _FIRST if t in held), *sorted(held.keys() - set(_FIRST))]
+    first = [_(title) for title in _FIRST]
+    order = [*(t for t in first if t in held), *sorted(held.keys() - set(first))]
     found = (
         chart(
             title,
@@ -76,43 +78,55 @@ def quantities(observed: Observed) -> Iterator[tuple[str, str, float]]:
     """(picture, line, value) of each number that a record holds."""
     record = observed.record
     if isinstance(record, Dose):
-        yield "Dose, mg", observed.product, record.dose_mg
+        yield _("Dose, mg"), observed.product, record.dose_mg
     elif isinstance(record, VitalSigns):
         yield from _given(
-            ("Blood pressure, mmHg", "systolic", record.systolic_mmhg),
-            ("Blood pressure, mmHg", "diastolic", record.diastolic_mmhg),
-            ("Heart rate, a minute", "heart rate", record.heart_rate_bpm),
-            ("Oxygen saturation, %", "SpO2", record.spo2_percent),
-            ("QTc, ms", "QTc", record.qtc_ms),
+            (_("Blood pressure, mmHg"), _("systolic"), record.systolic_mmhg),
+            (_("Blood pressure, mmHg"), _("diastolic"), record.diastolic_mmhg),
+            (_("Heart rate, a minute"), _("heart rate"), record.heart_rate_bpm),
+            (_("Oxygen saturation, %"), "SpO2", record.spo2_percent),
+            (_("QTc, ms"), "QTc", record.qtc_ms),
         )
     elif isinstance(record, Dissociation):
-        yield "Dissociation, CADSS points", "CADSS", record.score
+        yield _("Dissociation, CADSS points"), "CADSS", record.score
     elif isinstance(record, Sedation):
-        yield "Sedation, MOAA/S (5 is alert)", "MOAA/S", record.score
+        yield _("Sedation, MOAA/S (5 is alert)"), "MOAA/S", record.score
     elif isinstance(record, Cognitive):
         what = ", ".join(filter(None, (record.instrument, record.measure)))
-        yield f"Cognition: {what}", what, record.score
+        yield _("Cognition: {what}", what=what), what, record.score
     elif isinstance(record, Mood):
-        yield f"Mood: {record.instrument}", record.instrument, record.score
+        yield _("Mood: {instrument}", instrument=record.instrument), record.instrument, record.score
     elif isinstance(record, Suicidality):
         yield from _given(
-            ("Suicidality", f"{record.instrument}, ideation", record.ideation),
-            ("Suicidality", f"{record.instrument}, item", record.item_score),
+            (
+                _("Suicidality"),
+                _("{instrument}, ideation", instrument=record.instrument),
+                record.ideation,
+            ),
+            (
+                _("Suicidality"),
+                _("{instrument}, item", instrument=record.instrument),
+                record.item_score,
+            ),
         )
     elif isinstance(record, Urinary):
-        name = record.instrument or "scale not named"
-        yield from _given((f"Urinary: {name}", name, record.score))
+        name = record.instrument or _("scale not named")
+        yield from _given((_("Urinary: {name}", name=name), name, record.score))
     elif isinstance(record, Liver):
         for label, value in (
             ("ALT", record.alt_xuln),
             ("AST", record.ast_xuln),
             ("ALP", record.alp_xuln),
             ("GGT", record.ggt_xuln),
-            ("bilirubin", record.bilirubin_xuln),
+            (_("bilirubin"), record.bilirubin_xuln),
         ):
-            yield from _given(("Liver, times the upper limit of normal", label, value))
+            yield from _given((_("Liver, times the upper limit of normal"), label, value))
     elif isinstance(record, MisuseScreen):
-        yield f"Misuse: {record.instrument}", record.instrument, record.score
+        yield (
+            _("Misuse: {instrument}", instrument=record.instrument),
+            record.instrument,
+            record.score,
+        )
 
 
 def _given(

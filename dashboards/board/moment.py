@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from dashboards.lag import Behind, Lag
+from dashboards.language import _, n_
 from schemas.errors import LogError
 from streams.store import tables
 
@@ -61,13 +62,22 @@ def notes(connection: Connection, lag: Lag | None) -> list[Note]:
         except LogError:
             out.append(
                 Note(
-                    "The log cannot be read: whether anything is waiting is not known.", grave=True
+                    _("The log cannot be read: whether anything is waiting is not known."),
+                    grave=True,
                 )
             )
     held = connection.scalar(select(func.count()).select_from(tables.quarantine)) or 0
     if held:
-        records = "1 record is" if held == 1 else f"{held:,} records are"
-        out.append(Note(f"{records} held in quarantine and counted in no signal."))
+        out.append(
+            Note(
+                n_(
+                    "{n:,} record is held in quarantine and counted in no signal.",
+                    "{n:,} records are held in quarantine and counted in no signal.",
+                    held,
+                    n=held,
+                )
+            )
+        )
     return out
 
 
@@ -82,8 +92,12 @@ def _behind(parts: list[Behind]) -> list[Note]:
     waiting = sum(p.waiting for p in late)
     return [
         Note(
-            f"{waiting:,} entries of the log wait to be counted, the oldest for {ago}: "
-            "the worker is behind or has stopped. What is below may be out of date.",
+            _(
+                "{waiting:,} entries of the log wait to be counted, the oldest for {ago}: the "
+                "worker is behind or has stopped. What is below may be out of date.",
+                waiting=waiting,
+                ago=ago,
+            ),
             grave=True,
         )
     ]

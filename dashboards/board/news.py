@@ -1,4 +1,4 @@
-"""News to every open board: one watcher of the store a process, one rendering a view.
+"""News to every open board: one watcher of the store a process, one rendering a view and language.
 
 Each event carries its moment as id; who comes back with the id of the newest gets nothing until
 there is more, who comes back with an older one gets the newest at once.
@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from dashboards.language import current, speaking
 from schemas.errors import StoreError
 
 logger = logging.getLogger("ketavigil.web")
@@ -56,6 +57,9 @@ class Rendered:
         return made
 
 
+_Heard = tuple[str, Hashable]  # a language and a view
+
+
 class News:
     """Watches while somebody listens.
 
@@ -65,9 +69,9 @@ class News:
 
     def __init__(self, look: Callable[[], object], render: Callable[[Hashable], Rendered]) -> None:
         self._look, self._render = look, render
-        self._listeners: dict[Hashable, set[asyncio.Event]] = {}
+        self._listeners: dict[_Heard, set[asyncio.Event]] = {}
         self._watching: asyncio.Task[None] | None = None
-        self._views: dict[Hashable, asyncio.Future[Rendered]] = {}
+        self._views: dict[_Heard, asyncio.Future[Rendered]] = {}
 
     def answer(self, request: Request, view: Hashable) -> Response:
         """News of a view for as long as the page is open.
@@ -85,7 +89,8 @@ class News:
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST
         news = asyncio.Event()
-        self._listeners.setdefault(view, set()).add(news)
+        heard = (current(), view)
+        self._listeners.setdefault(heard, set()).add(news)
         if self._watching is None:
             self._views.clear()
             self._watching = asyncio.create_task(self._watch())
@@ -97,7 +102,7 @@ class News:
             while (left := until - loop.time()) > 0:
                 news.clear()
                 try:
-                    found = await self._view(view)
+                    found = await self._view(heard)
                 except StoreError:
                     found = None
                 if found is not None and found.id != last:
@@ -112,27 +117,32 @@ class News:
                 await news.wait()
                 timer.cancel()
         finally:
-            self._gone(view, news)
+            self._gone(heard, news)
 
-    def _gone(self, view: Hashable, news: asyncio.Event) -> None:
-        self._listeners[view].discard(news)
-        if not self._listeners[view]:
-            del self._listeners[view]
+    def _gone(self, heard: _Heard, news: asyncio.Event) -> None:
+        self._listeners[heard].discard(news)
+        if not self._listeners[heard]:
+            del self._listeners[heard]
         if not self._listeners and self._watching is not None:
             self._watching.cancel()
             self._watching = None
 
-    async def _view(self, view: Hashable) -> Rendered:
-        """The view since the last news, rendered for the first who asks."""
-        known = self._views.get(view)
+    def _spoken(self, language: str, view: Hashable) -> Rendered:
+        with speaking(language):
+            return self._render(view)
+
+    async def _view(self, heard: _Heard) -> Rendered:
+        """The view since the last news, rendered for the first who asks in that language."""
+        known = self._views.get(heard)
         if known is not None and known.done() and not (known.cancelled() or known.exception()):
             return known.result()
-        return await asyncio.shield(self._rendering(view))
+        return await asyncio.shield(self._rendering(heard))
 
-    def _rendering(self, view: Hashable) -> asyncio.Future[Rendered]:
-        known = self._views.get(view)
+    def _rendering(self, heard: _Heard) -> asyncio.Future[Rendered]:
+        known = self._views.get(heard)
         if known is None or (known.done() and (known.cancelled() or known.exception())):
-            known = self._views[view] = asyncio.ensure_future(run_in_threadpool(self._render, view))
+            known = asyncio.ensure_future(run_in_threadpool(self._spoken, *heard))
+            self._views[heard] = known
             known.add_done_callback(_retrieve)
         return known
 
@@ -155,12 +165,12 @@ class News:
             seen = found
             self._views.clear()
             # nobody is woken before there is something to be sent
-            for view in self._listeners:
-                self._rendering(view).add_done_callback(partial(self._wake, view))
+            for heard in self._listeners:
+                self._rendering(heard).add_done_callback(partial(self._wake, heard))
             await asyncio.sleep(BUSY)
 
-    def _wake(self, view: Hashable, rendered: object) -> None:
-        for listener in self._listeners.get(view, ()):
+    def _wake(self, heard: _Heard, rendered: object) -> None:
+        for listener in self._listeners.get(heard, ()):
             listener.set()
 
 

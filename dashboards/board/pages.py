@@ -18,39 +18,42 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dashboards.board.beside import figure
+from dashboards.board.depth import named
+from dashboards.choosing import here_again
+from dashboards.language import _, install, mark
 from detectors.followup.record import Observed
 from detectors.scope import YEAR
 
 _HERE = Path(__file__).parent
 
 DISPOSITIONS = {
-    "counted": "counted",
-    "superseded": "superseded by a newer version",
-    "nullified": "nullified by the sender",
-    "duplicate": "sent again",
-    "quarantined": "in quarantine",
-    "in_flight": "in flight",
+    "counted": mark("counted"),
+    "superseded": mark("superseded by a newer version"),
+    "nullified": mark("nullified by the sender"),
+    "duplicate": mark("sent again"),
+    "quarantined": mark("in quarantine"),
+    "in_flight": mark("in flight"),
 }
 RULES = {
     "ic025": "IC025",
     "eb05": "EB05",
-    "evans_prr": "PRR, Evans",
-    "ror025": "ROR lower limit",
-    "fatal_unlisted": "fatal, not listed",
+    "evans_prr": mark("PRR, Evans"),
+    "ror025": mark("ROR lower limit"),
+    "fatal_unlisted": mark("fatal, not listed"),
 }
-DRIFTS = {"uncoded event": "event not coded", "uncoded product": "product not coded"}
-KINDS = {"confirmed": "confirmed by sequential evidence"}
+DRIFTS = {"uncoded event": mark("event not coded"), "uncoded product": mark("product not coded")}
+KINDS = {"confirmed": mark("confirmed by sequential evidence")}
 STATES = {
-    "first_held": "rule held for the first time",
-    "holds_again": "rule holds again",
-    "holds_no_longer": "rule holds no longer",
-    "held_on_a_day_gone_by": "rule held on an earlier day, by the data's dates",
+    "first_held": mark("rule held for the first time"),
+    "holds_again": mark("rule holds again"),
+    "holds_no_longer": mark("rule holds no longer"),
+    "held_on_a_day_gone_by": mark("rule held on an earlier day, by the data's dates"),
 }
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """The templates of the board, escaping everything."""
+    """The templates of the board, escaping everything, in the language of who asks."""
     pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -73,10 +76,16 @@ def environment() -> jinja2.Environment:
         "kind": kind,
         "e": evidence,
         "figure": figure,
+        "part": named,
         "place": place,
     }
-    pages.globals |= {"DISPOSITIONS": DISPOSITIONS, "STATES": STATES, "YEAR": YEAR}
-    return pages
+    pages.globals |= {
+        "DISPOSITIONS": DISPOSITIONS,
+        "STATES": STATES,
+        "YEAR": YEAR,
+        "here_again": here_again,
+    }
+    return install(pages)
 
 
 def respond(request: Request, template: str, status: int = 200, /, **context: Any) -> Response:
@@ -169,8 +178,8 @@ def period(days: float) -> str:
     ('0.4 days', '12 days', '400 days', '2.46 years')
     """
     if days >= 2 * YEAR:
-        return f"{figure(days / YEAR)} years"
-    return f"{days:.1f} days" if days < 2 else f"{days:,.0f} days"
+        return _("{years} years", years=figure(days / YEAR))
+    return _("{days:.1f} days", days=days) if days < 2 else _("{days:,.0f} days", days=days)
 
 
 def event(name: str) -> str:
@@ -181,7 +190,8 @@ def event(name: str) -> str:
     """
     if not name.startswith("group:"):
         return name
-    return f"{words(name.removeprefix('group:')).capitalize()} (group of terms)"
+    group = words(name.removeprefix("group:"))
+    return _("{group} (group of terms)", group=group[:1].upper() + group[1:])
 
 
 def rule(name: str) -> str:
@@ -190,7 +200,7 @@ def rule(name: str) -> str:
     >>> rule("ror025"), rule("our_own")
     ('ROR lower limit', 'our own')
     """
-    return RULES.get(name, words(name))
+    return _(RULES[name]) if name in RULES else words(name)
 
 
 def kind(name: str) -> str:
@@ -199,7 +209,7 @@ def kind(name: str) -> str:
     >>> kind("confirmed"), kind("case_review")
     ('confirmed by sequential evidence', 'case review')
     """
-    return KINDS.get(name, words(name))
+    return _(KINDS[name]) if name in KINDS else words(name)
 
 
 def evidence(log_e: float | None) -> str:
@@ -218,12 +228,12 @@ def evidence(log_e: float | None) -> str:
 
 
 def words(name: str) -> str:
-    """An identifier as words.
+    """An identifier as words, in the language of who asks where it is one of ours.
 
     >>> words("case_review")
     'case review'
     """
-    return name.replace("_", " ")
+    return _(name.replace("_", " "))
 
 
 def place(name: str) -> str:
@@ -241,7 +251,18 @@ def drift(what: str) -> str:
     >>> drift("group:urinary"), drift("uncoded event")
     ('Urinary (group of terms)', 'event not coded')
     """
-    return DRIFTS.get(what, event(what))
+    return _(DRIFTS[what]) if what in DRIFTS else event(what)
+
+
+def said(value: str) -> str:
+    """A value as sent, in the language of who asks where it is one of a list of ours.
+
+    >>> said("adverse_event"), said("CANTAB")
+    ('adverse_event', 'CANTAB')
+    """
+    plain = value.replace("_", " ")
+    spoken = _(plain)
+    return value if spoken == plain else spoken
 
 
 def fields(observed: Observed) -> list[tuple[str, str]]:
@@ -253,7 +274,7 @@ def fields(observed: Observed) -> list[tuple[str, str]]:
         if name == "biomarkers":
             shown += [(marker["name"], str(marker["value"])) for marker in value]
         elif isinstance(value, bool):
-            shown.append((name, "yes" if value else "no"))
+            shown.append((name, _("yes") if value else _("no")))
         else:
-            shown.append((name, f"{value:g}" if isinstance(value, float) else str(value)))
+            shown.append((name, f"{value:g}" if isinstance(value, float) else said(str(value))))
     return shown

@@ -9,6 +9,8 @@ from math import ceil, floor
 
 from markupsafe import Markup, escape
 
+from dashboards.language import _
+
 MOST = 500
 SMALL = 60
 _DAY, _EPOCH = 86_400.0, 719_163.0
@@ -98,14 +100,23 @@ def words(points: Sequence[Point]) -> str:
     """
     known = [p for p in points if p.ic is not None]
     if not known:
-        return "No score could be computed yet."
+        return _("No score could be computed yet.")
     first, last = known[0], known[-1]
-    text = f"IC {first.ic:.2f} at n = {first.n}"
+    text = _("IC {ic:.2f} at n = {n}", ic=first.ic, n=first.n)
     if len(known) > 1:
-        text += f", then {last.ic:.2f} at n = {last.n}, over {len(known)} changes"
+        text += _(
+            ", then {ic:.2f} at n = {n}, over {count} changes",
+            ic=last.ic,
+            n=last.n,
+            count=len(known),
+        )
     if last.ic025 is not None:
-        side = "above" if last.ic025 > 0 else "not above"
-        text += f"; IC025 now {last.ic025:.2f}, {side} 0"
+        above = last.ic025 > 0
+        text += (
+            _("; IC025 now {ic025:.2f}, above 0", ic025=last.ic025)
+            if above
+            else _("; IC025 now {ic025:.2f}, not above 0", ic025=last.ic025)
+        )
     return text + "."
 
 

@@ -36,6 +36,7 @@ from dashboards.board.review import behind
 from dashboards.board.signals import Signal
 from dashboards.drift import Drifting
 from dashboards.lag import Lag
+from dashboards.language import _, mark
 from detectors.coding import base
 from schemas.vocabulary import Listed, Vocabulary
 from streams.store.fits import fits_at
@@ -100,7 +101,7 @@ class SignalPage:
         with self._store.read() as connection:
             signal = signals.one(connection, number)
             if signal is None:
-                raise HTTPException(404, "There is no such signal.")
+                raise HTTPException(404, mark("There is no such signal."))
             shown, row = reading.may_read(request), signal.row
             touched = self._drifting.touched(connection)
             context = {
@@ -169,7 +170,9 @@ class SignalPage:
             "cells": counts and Cells.of(*counts),
             "statistics": explained(score, prior) if score else [],
             "plot": picture.large(
-                signal.points, f"IC of {row.product} with {row.event}", days(dated)
+                signal.points,
+                _("IC of {product} with {event}", product=row.product, event=row.event),
+                days(dated),
             ),
             "points": picture.binned(signal.points)[::-1],
             "base": base(row.product),
@@ -185,7 +188,7 @@ class SignalPage:
         with self._store.read() as connection:
             signal = signals.one(connection, number)
             if signal is None or signal.row.dataset == "cohort":
-                raise HTTPException(404, "There is no such signal of reports.")
+                raise HTTPException(404, mark("There is no such signal of reports."))
             row = signal.row
             found = self._depth(connection, pair_of(row))
             context = {
@@ -214,7 +217,7 @@ class SignalPage:
         with self._store.read() as connection:
             signal = signals.one(connection, number)
             if signal is None:
-                raise HTTPException(404, "There is no such signal.")
+                raise HTTPException(404, mark("There is no such signal."))
             pair = (signal.row.dataset, signal.row.product, signal.row.event)
             listing = list(cases.cases(connection, pair))
             position = read_moment(connection).position
@@ -232,7 +235,7 @@ class SignalPage:
             signal = signals.one(connection, number)
             found = None if signal is None else evidence.confirmed(connection, signal.row)
         if found is None:
-            raise HTTPException(404, "There is no such confirmed signal.")
+            raise HTTPException(404, mark("There is no such confirmed signal."))
         headers = {"content-disposition": f'attachment; filename="signal-{number}-looks.csv"'}
         text = evidence.as_csv(found.looks)
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

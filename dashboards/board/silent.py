@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from dashboards.analysis.standing import Standing
+from dashboards.language import mark
 from detectors.calibration.permutation import Flag
 from detectors.calibration.power import (
     critical_counts,
@@ -162,7 +163,11 @@ def _rows(table: PairTable, days: Sequence[int], rule: str, flag: Flag) -> list[
             int(table.n_product[i]),
         )
         if (k := place.get(i)) is None:
-            why = "no report of the product" if not row.exposure else "no other report of the event"
+            why = (
+                mark("no report of the product")
+                if not row.exposure
+                else mark("no other report of the event")
+            )
             out.append(replace(row, why=why))
             continue
         mean, chance = scale[k]

@@ -20,6 +20,7 @@ from dashboards.board.silent import (
     order,
     signalled,
 )
+from dashboards.language import mark
 from detectors.calibration.power import detectable
 from detectors.followup import protocol
 from detectors.followup.counted import backgrounds
@@ -76,13 +77,13 @@ def _run(test: PoissonTest, stratum: str, looks: Sequence[tuple[int, float, floa
     row = Row(label(test, stratum), test.event, test.name, 0, 0.0)
     known = [look[1:] for look in looks]
     if not sum(years for _, years in known):
-        return replace(row, why="nobody was at risk")
+        return replace(row, why=mark("nobody was at risk"))
     run = runs(test, known, backgrounds())[-1]
     within = slice(run.first, run.last + 1)
     years = np.cumsum([look[2] for look in looks][within])
     row = replace(row, n=run.n, exposure=float(years[-1]))
     if run.critical_value is None or not years[-1]:
-        return replace(row, why=run.reason or "nobody was at risk since the last run ended")
+        return replace(row, why=run.reason or mark("nobody was at risk since the last run ended"))
     expected = years * backgrounds().named(test.background, test.event).value
     at, some = expected * test.margin, years > 0
     limits = boundary(run.critical_value, at[some], test.min_events)
@@ -130,7 +131,7 @@ def _eprocess(connection: Connection, products: Sequence[str]) -> Iterable[Row]:
             known = newest.get((product, event))
             row = Row(product, event, "above_background", 0, 0.0)
             if known is None or not known.time or size is None:
-                yield replace(row, why="nobody was at risk")
+                yield replace(row, why=mark("nobody was at risk"))
                 continue
             row = replace(row, n=known.n, exposure=known.time)
             past = (float(known.n_other), float(known.time_other))
@@ -144,7 +145,7 @@ def _against(row: Row, past: tuple[float, float], asked: float, days: int) -> Ro
     fewest = int(np.searchsorted(times, row.exposure)) + 1
     found = power.performance(DOUBLED, times * rate, np.arange(1, len(times) + 1))
     if fewest > EVENTS:
-        return replace(row, expected=expected, why=f"more than {EVENTS} events would be asked for")
+        return replace(row, expected=expected, why=mark("more than 200 events would be asked for"))
     return replace(
         row,
         expected=expected,

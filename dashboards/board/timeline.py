@@ -9,6 +9,8 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup, escape
 
+from dashboards.language import _
+
 MOST = 500
 _WIDTH, _HEIGHT = 1000, 180
 _DOSE = 8  # height of a dose's mark
@@ -121,11 +123,15 @@ def words(lines: Sequence[Line]) -> str:
     out = []
     for line in lines:
         values = [value for _, value in line.points]
-        many = f", {_number(min(values))} to {_number(max(values))} over {len(values)} measurements"
-        last = f", {_number(values[-1])} last" if len(values) > 1 else ""
-        out.append(
-            f"{line.label} {_number(values[0])} first{last}{many if len(values) > 1 else ''}."
+        many = _(
+            ", {least} to {most} over {n} measurements",
+            least=_number(min(values)),
+            most=_number(max(values)),
+            n=len(values),
         )
+        last = _(", {value} last", value=_number(values[-1])) if len(values) > 1 else ""
+        first = _("{label} {value} first", label=line.label, value=_number(values[0]))
+        out.append(f"{first}{last}{many if len(values) > 1 else ''}.")
     return " ".join(out)
 
 

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from dashboards.board.moment import read_moment
 from dashboards.board.pages import respond
+from dashboards.language import _
 from streams.store import heads, tables, trail
 from streams.store.store import Store
 
@@ -134,7 +135,7 @@ def routes(store: Store) -> list[Route]:
 def _entry(row: Any) -> Entry:
     before = json.loads(row.before) if row.before else {}
     after = json.loads(row.after) if row.after else {}
-    kind, _, number = row.subject.partition(" ")
+    kind, __, number = row.subject.partition(" ")
     link = f"/{kind}s/{number}" if kind in ("signal", "course") and number.isdigit() else ""
     changes = tuple(
         (name, _said(before.get(name)), _said(after.get(name)))
@@ -152,10 +153,10 @@ def _said(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(map(_said, value))
-    return str(value).replace("_", " ")
+    return _(str(value).replace("_", " "))
 
 
 def _day(text: str) -> datetime | None:

@@ -54,6 +54,7 @@ EXPECTED = {
     "/metrics/parts": _OPEN,
     "/static": _OPEN,
     "/sign-in": _OPEN,
+    "/language": _OPEN,
     "/sign-in/{token}": _OPEN,
     "/v1/openapi.json": _OPEN,
     "/v1/reports": _KEY,

@@ -63,6 +63,7 @@ def test_only_these_routes_are_open_without_key_or_session() -> None:
         "/metrics",
         "/metrics/parts",
         "/static",
+        "/language",
         "/sign-in",
         "/sign-in/{token}",
         "/v1/openapi.json",

@@ -40,7 +40,7 @@ addEventListener("keydown", (event) => {
 const button = document.getElementById("keys");
 function show() {
   button.setAttribute("aria-pressed", String(!off()));
-  button.textContent = off() ? "Keys switched off" : "Keys in use";
+  button.textContent = off() ? button.dataset.off : button.dataset.on;
 }
 if (button) {
   button.addEventListener("click", () => {

@@ -15,6 +15,7 @@ from starlette.types import Message
 
 from dashboards import people
 from dashboards.board.news import GZIP, News, Rendered
+from dashboards.language import current, speaking
 from schemas.errors import StoreError
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.support import PAIR, Filled
@@ -51,6 +52,37 @@ async def until(text: bytes, seen: list[bytes], seconds: float = 5) -> None:
 async def follow(news: News, view: str, last: str | None, seen: list[bytes]) -> None:
     async for chunk in news.listen(view, last):
         seen += [chunk]
+
+
+def test_who_listens_in_another_language_hears_it_and_each_is_rendered_once() -> None:
+    async def run() -> tuple[list[bytes], list[bytes], int]:
+        source = Source()
+
+        def render(view: Hashable) -> Rendered:
+            made = source.render(view)
+            return Rendered(made.id, (("signals", f"{current()} {made.id}"),))
+
+        news = News(source.look, render)
+        german: list[bytes] = []
+        english: list[bytes] = []
+        with speaking("de"):
+            listening = [asyncio.create_task(follow(news, "all", None, german)) for _ in range(3)]
+        listening += [asyncio.create_task(follow(news, "all", None, english)) for _ in range(3)]
+        for said, seen in ((b"de 1", german), (b"en 1", english)):
+            await until(said, seen)
+        source.rendered.clear()
+        source.number = 2
+        for said, seen in ((b"de 2", german), (b"en 2", english)):
+            await until(said, seen)
+        for one in listening:
+            one.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        return german, english, source.rendered["all"]
+
+    german, english, rendered = asyncio.run(run())
+    assert not any(b"data: en" in chunk for chunk in german)
+    assert not any(b"data: de" in chunk for chunk in english)
+    assert rendered == 2
 
 
 def test_the_store_is_watched_and_a_view_rendered_once_for_all_who_listen() -> None:

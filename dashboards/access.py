@@ -73,6 +73,7 @@ TABLE: dict[str, Who] = {
     "/courses": PATIENT_ROWS,
     "/courses/{number:int}": PATIENT_ROWS,
     "/health": PEOPLE,
+    "/health/replay": OVERSIGHT,
     "/self-test": PEOPLE,
     "/signals": PEOPLE,
     "/signals/{number:int}": PEOPLE,

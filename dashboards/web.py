@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -30,6 +31,7 @@ from dashboards.metrics import metrics_route, parts_route
 from dashboards.reports import web as reports
 from dashboards.self_test import SelfTest
 from schemas.errors import StoreError
+from streams.agents.replay import replay
 from streams.gateway.canary import Canaries
 from streams.gateway.gateway import Gateway
 from streams.gateway.limits import Limits, TokenBuckets
@@ -86,6 +88,9 @@ def create_web(
         if signer is not None:
             heads.sign_due(store, signer)
 
+    def send(rows: Sequence[Any]) -> None:
+        replay(settings, log, sealer, rows)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         stop = asyncio.Event()
@@ -116,7 +121,7 @@ def create_web(
             *gateway.routes(),
             *sign_in.routes(store),
             *choosing.routes(),
-            *board.routes(store, settings, log, returning, test=test, books=books),
+            *board.routes(store, settings, log, returning, test=test, books=books, send=send),
             *reports.routes(store, settings),
             metrics_route(store, settings, registry, log, test),
             parts_route(gateway.ready),

@@ -19,6 +19,7 @@ COMPOSITION = "streams/cli/"
 # what the web process is put together from, beside the store's read side
 _WEB = {
     "dashboards/web.py": (
+        "streams.agents.replay",
         "streams.gateway",
         "streams.master_key",
         "streams.sealing",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Hashable
-from datetime import UTC, date, datetime
+from datetime import date
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboards import drift
 from dashboards.board import (
     accounts,
     assets,
@@ -27,7 +26,6 @@ from dashboards.board import (
     evidence,
     measured,
     picture,
-    quality,
     reading,
     signals,
     trail,
@@ -35,7 +33,7 @@ from dashboards.board import (
 from dashboards.board.beside import RULE
 from dashboards.board.decisions import Decisions, OfSignal
 from dashboards.board.fragile import Fragile
-from dashboards.board.health import health
+from dashboards.board.health_page import HealthPage, Send
 from dashboards.board.inbox import Inbox, OfPerson
 from dashboards.board.moment import Note, notes, read_moment
 from dashboards.board.news import News, Rendered
@@ -75,6 +73,7 @@ def routes(
     *,
     test: SelfTest | None = None,
     books: Books,
+    send: Send | None = None,
 ) -> list[BaseRoute]:
     """The pages `/`, `/signals`, `/signals/{number}`, `/decisions`, `/trail`, `/accounts`,
     `/cohort`, `/cohort/{event}`, `/cases/{number}` and its narrative, `/courses`,
@@ -82,12 +81,13 @@ def routes(
     and `/static`.
 
     `log` is read only; without one the log of the settings is opened. `returning` says how much
-    evidence a signal has, `test` keeps the self-test, `books` what is kept of all cases.
+    evidence a signal has, `test` keeps the self-test, `books` what is kept of all cases;
+    `send` puts records of the quarantine into the log again.
     """
     returning = returning or Returning(store, books.seriousness)
     test = test or SelfTest(store, settings)
     log = log or open_log(settings.broker)
-    board = _Board(store, settings, log, returning=returning, test=test, books=books)
+    board = _Board(store, settings, log, returning=returning, test=test, books=books, send=send)
     return [
         *board.inbox.routes(),
         Route("/signals", board.signals),
@@ -100,7 +100,7 @@ def routes(
         *case_page.routes(store),
         Route("/courses", board.courses),
         Route("/courses/{number:int}", board.course),
-        Route("/health", board.health),
+        *board.health.routes(),
         *board.self_test.routes(),
         *trail.routes(store),
         *accounts.routes(store),
@@ -118,6 +118,7 @@ class _Board:
         returning: Returning,
         test: SelfTest,
         books: Books,
+        send: Send | None,
     ) -> None:
         self._store = store
         self._lag = Lag(log, settings.partitions())
@@ -174,6 +175,7 @@ class _Board:
             fragile=self._fragile,
             drifting=self._drifting,
         )
+        self.health = HealthPage(store, self._lag, self._drifting, send)
         self.self_test = SelfTestPage(store, self._lag, test, settings.canary_seconds)
         self._noted: list[Note] = []
         self._noted_at = -NOTING
@@ -253,23 +255,6 @@ class _Board:
             dated=measured.marked(course.records),
             **context,
         )
-
-    def health(self, request: Request) -> Response:
-        """The health of the data."""
-        with self._store.read() as connection:
-            return respond(
-                request,
-                "health.html",
-                moment=read_moment(connection),
-                notes=notes(connection, self._lag),
-                health=health(connection, self._lag),
-                drift=drift.read(connection),
-                touched=self._drifting.touched(connection),
-                shown=reading.may_read(request),
-                families=evidence.summaries(connection),
-                judged=quality.results(connection, datetime.now(UTC).date()),
-                QUALITY_DAYS=quality.DAYS,
-            )
 
     def _listed(self, filters: Filters) -> dict[str, object]:
         with self._store.read() as connection:

@@ -27,6 +27,7 @@ from dashboards.board.seen import Since, since
 from dashboards.drift import Drifting
 from dashboards.facets import FACETS
 from dashboards.lag import Lag
+from dashboards.language import _, mark
 from streams.store.store import Store
 
 PAGE = 50
@@ -43,7 +44,7 @@ _FIELDS = (
     "owner",
 )
 NOBODY = "nobody"
-READING = (
+READING = mark(
     "The cases are being read, as always after a start: filters by route, setting, phase, "
     "indication and region come with the next look."
 )
@@ -272,7 +273,7 @@ class Inbox:
             page = self.page(connection, view)
             said = notes(connection, self._lag)
             if not self._ranking.books.filled and not view.filters.of_cases():
-                said.append(Note(READING))
+                said.append(Note(_(READING)))
             touched = self._drifting.touched(connection)
         digest = hashlib.sha256(repr(said).encode()).hexdigest()[:6]
         return {

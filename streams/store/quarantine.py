@@ -38,6 +38,20 @@ def held(
     return connection.execute(query).all()
 
 
+def held_for(
+    connection: Connection, stage: str, code: str, rule: str | None, *, limit: int
+) -> Sequence[Any]:
+    """Those held for one reason whose bytes are there still, the oldest first."""
+    table = tables.quarantine
+    query = _query().where(
+        table.c.stage == stage,
+        table.c.code == code,
+        table.c.rule.is_not_distinct_from(rule),
+        tables.records.c.wrapped_key.is_not(None),
+    )
+    return connection.execute(query.order_by(table.c.id).limit(limit)).all()
+
+
 def one(connection: Connection, number: int) -> Any | None:
     """One held record, or None."""
     return connection.execute(_query().where(tables.quarantine.c.id == number)).first()

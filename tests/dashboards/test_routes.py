@@ -90,6 +90,7 @@ EXPECTED = {
     "/signals/{number:int}/cases.csv": _PATIENTS,
     "/trail": _OVERSIGHT,
     "/trail/heads.ndjson": _OVERSIGHT,
+    "/health/replay": _OVERSIGHT,
     "/accounts": _ADMIN,
     "/accounts/unlock": _ADMIN,
 }

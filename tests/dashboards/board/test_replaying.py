@@ -167,8 +167,8 @@ def test_in_a_browser_it_takes_a_reason_and_a_button(
         page.get_by_role("button").first.click()
         page.goto(board.url + "/health")
         look_at(page, "/health", "replay")
-        page.get_by_label("Why send age_range again").fill("limit mended")
-        page.get_by_role("button", name="Send again what is held for age_range").click()
+        page.get_by_role("textbox", name="Why age_range").fill("limit mended")
+        page.get_by_role("button", name="Send again age_range").click()
         page.get_by_text("3 records were sent again.").wait_for()
         look_at(page, "/health?sent", "replayed")
     assert [why for _, _, why in trail(board)] == ["limit mended"] * 3

@@ -8,6 +8,7 @@ took of them is printed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ from streams.settings import CONSUMERS, Settings
 from streams.store import tables
 from streams.store.store import open_store, stored_positions
 
+FEWEST = 20_000  # records: with fewer, all wait in one or two steps of each partition
 _PATIENCE = 600.0
 # a rate is that from the first to the last of these shares of the records, without start and end
 _FROM, _TO = 0.1, 0.9
@@ -55,15 +57,27 @@ _FROM, _TO = 0.1, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """How fast workers took in what waited for them, and the processors' seconds meanwhile."""
+    """How fast workers took in what waited for them, and the processors' seconds meanwhile.
+
+    `seconds` passed; `workers` and `others` are seconds of CPU, of a machine with `processors`.
+    """
 
     rate: float
+    seconds: float
     workers: float
     others: float
+    processors: int = os.cpu_count() or 1
+
+    @property
+    def bound(self) -> float:
+        """How many times as fast any number of workers can be: until no processor is idle."""
+        return self.processors * self.seconds / max(self.workers + self.others, 1e-9)
 
 
 def run(folder: Path, settings: Settings, records: int, seed: int, repeats: int) -> list[Row]:
     """Import on the cluster, embedded and in the bare loop in turns; workers; starts."""
+    if records < FEWEST:
+        raise InputError("too_few_records", f"workers take in {records} at once: {FEWEST} or more")
     refuse_used(settings)
     file = folder / "reports.ndjson"
     cluster: list[float] = []
@@ -177,13 +191,19 @@ def intake(file: Path, settings: Settings, count: int) -> Intake:
                         held = stored_positions(connection, CONSUMERS["reports"])
                     return sum(held.values()) / target
 
-                wait_until(lambda: done() >= _FROM, timeout=_PATIENCE, what="the first records")
+                # a position moves by some envelopes at once: from one such step to another
+                ready = max(done(), _FROM)
+                wait_until(
+                    lambda: done() > ready or ready >= _TO,
+                    timeout=_PATIENCE,
+                    what="the first records",
+                )
                 share, at, before = done(), time.perf_counter(), busy()
                 own = sum(map(seconds, processes))
                 wait_until(lambda: done() >= _TO, timeout=_PATIENCE, what="the last records")
-                taken = (done() - share) * sending.records / (time.perf_counter() - at)
+                taken, passed = (done() - share) * sending.records, time.perf_counter() - at
                 used = sum(map(seconds, processes)) - own
-                return Intake(taken, used, busy() - before - used)
+                return Intake(taken / passed, passed, used, busy() - before - used)
             finally:
                 store.close()
     finally:
@@ -231,6 +251,13 @@ def _worker_rows(one: Sequence[Intake], two: Sequence[Intake]) -> list[Row]:
             **at_least(1.6, "times", median(ratios)),
         )
     ]
+    rows.append(
+        Row(
+            "two_workers_bound",
+            median(i.bound for i in one),
+            f"times one, where no part of {one[0].processors} processors is idle",
+        )
+    )
     for name, found in (("one", one), ("two", two)):
         own, others = median(i.workers for i in found), median(i.others for i in found)
         rows += [

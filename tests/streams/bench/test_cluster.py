@@ -58,6 +58,17 @@ def test_brokers_with_topics_of_a_deployment_are_refused(kafka: str, tmp_path: P
     assert refused.value.code == "topics_in_use"
 
 
+def test_two_workers_are_at_most_so_fast_as_idle_processors_let_them() -> None:
+    one = cluster.Intake(rate=1000.0, seconds=10.0, workers=8.0, others=4.5, processors=2)
+    assert one.bound == 1.6
+
+
+def test_few_records_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        cluster.run(tmp_path, Settings.read(tmp_path), cluster.FEWEST - 1, 1, 1)
+    assert refused.value.code == "too_few_records"
+
+
 def test_an_embedded_deployment_is_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         cluster.refuse_used(Settings.read(tmp_path))

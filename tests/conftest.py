@@ -14,6 +14,21 @@ from streams.store.store import Store, open_store
 from tests import kafka_server, postgres_server
 
 
+LONG = ("e2e", "faults", "fuzz", "soak")  # folders whose files take minutes, with servers
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come evenly among the others, so that two processes do not end with them alone."""
+    files = {item.path: None for item in items}
+    folders = [Path(__file__).parent / name for name in LONG]
+    long = [path for path in files if any(folder in path.parents for folder in folders)]
+    rest = [path for path in files if path not in long]
+    places = {path: (n + 0.5) / len(rest) for n, path in enumerate(rest)}
+    places |= {path: n / len(long) for n, path in enumerate(long)}
+    items.sort(key=lambda item: places[item.path])
+
+
 @pytest.fixture(autouse=True)
 def _dropped_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     """kafka-python 3.0.12 drops a socket unclosed where a client is closed while it connects.

@@ -13,7 +13,6 @@ import pytest
 from streams.store.store import Store, open_store
 from tests import kafka_server, postgres_server
 
-
 LONG = ("e2e", "faults", "fuzz", "soak")  # folders whose files take minutes, with servers
 
 

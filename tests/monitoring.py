@@ -133,7 +133,7 @@ class Monitoring:
         addresses = {"web:8080": web.removeprefix("http://"), "alertmanager:9093": alertmanager}
         config = faster(_load(PROMETHEUS / "prometheus.yml"), factor)
         for part in (*config["scrape_configs"], *config["alerting"]["alertmanagers"]):
-            for static in part["static_configs"]:
+            for static in part.get("static_configs", ()):  # workers are found by DNS
                 static["targets"] = [addresses[target] for target in static["targets"]]
         self._write("prometheus.yml", config)
         self._write("alerts.yml", faster(_load(PROMETHEUS / "alerts.yml"), factor))

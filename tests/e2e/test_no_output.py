@@ -329,7 +329,7 @@ def logged(outputs: Outputs) -> None:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 outputs.add(f"file {path.relative_to(folder.parent)}", path.read_bytes())
-    for route in ("/healthz", "/readyz", "/metrics"):  # it has no /metrics: the web process has
+    for route in ("/healthz", "/readyz", "/metrics"):
         answer = httpx.get(f"http://127.0.0.1:{outputs.deployment.worker_port}{route}", timeout=30)
         outputs.add(f"{route} of the worker", answer.content)
 

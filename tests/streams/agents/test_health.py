@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.errors import InputError, LogError
 from streams.agents import health as module
@@ -40,6 +41,29 @@ def ready(url: str) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
+def test_a_worker_tells_prometheus_the_same(
+    served: tuple[Health, str], opened: tuple[Log, Store]
+) -> None:
+    health, url = served
+    health.look_at(*opened)
+    health.assigned = {"b": ["changes/0"], "a": ["reports/1", "reports/2"]}
+    answer = httpx.get(f"{url}/metrics", timeout=30)
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples[("ketavigil_worker_taking",)] == 0
+    assert samples[("ketavigil_worker_reachable", "log")] == 1
+    assert samples[("ketavigil_worker_reachable", "store")] == 1
+    assert samples[("ketavigil_worker_partitions", "changes")] == 1
+    assert samples[("ketavigil_worker_partitions", "reports")] == 2
+    assert samples[("process_resident_memory_bytes",)] > 1e6
+    health.taking = True
+    assert "ketavigil_worker_taking 1.0" in httpx.get(f"{url}/metrics", timeout=30).text
+
+
 def test_a_worker_is_ready_while_it_takes_what_comes(
     served: tuple[Health, str], opened: tuple[Log, Store]
 ) -> None:
@@ -61,7 +85,7 @@ def test_a_worker_is_ready_while_it_takes_what_comes(
         },
     )
     assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{url}/metrics").status_code == 404
+    assert httpx.get(f"{url}/elsewhere").status_code == 404
 
 
 def test_a_log_that_is_away_or_hangs_is_no_log(

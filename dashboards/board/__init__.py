@@ -141,7 +141,8 @@ class _Board:
             store,
             self._lag,
             standing=books.standing,
-            rules=[rule for rule in screening if rule.name not in undated],
+            rules=screening,
+            fragile=self._fragile,
             watched=Watched(tuple(sorted(self._watched)), families.read().events),
         )
         self.signal_page = SignalPage(

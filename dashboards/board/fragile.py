@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, tuple_
 
 from dashboards.language import _, n_
 from detectors.calibration.fragility import fragility
+from detectors.calibration.permutation import Flag, by_rule
 from detectors.disproportionality import BY_ROW, ebgm
 from detectors.disproportionality.gps import Prior
 from detectors.disproportionality.table import PairTable, score
@@ -65,6 +66,22 @@ class Fragile:
         # what moved on is not asked for again
         self._known = {one: known[one] for one in list(known)[-_KEPT:]}
         return {pair: known[one] for pair, one in asked.items()}
+
+    def fitted(self, rule: str) -> bool:
+        """Whether a rule reads what is fitted to the whole table, so that it needs a prior."""
+        columns = set(ebgm.METHOD.columns)
+        return any(one.name == rule and one.columns & columns for one in self._rules)
+
+    def flag(self, rule: str, prior: Prior | None) -> Flag:
+        """A rule as a flag of rows by their own counts, under a prior; without one none of EBGM."""
+        chosen = tuple(one for one in self._rules if one.name == rule)
+        if not self.fitted(rule):
+            return by_rule(chosen[0])
+
+        def flag(table: PairTable) -> npt.NDArray[np.bool_]:
+            return holds(chosen, self._columns(table, prior))[rule]
+
+        return flag
 
     def each(self, score: Mapping[str, Any], prior: Prior | None) -> Fragility:
         """Of a pair's score, for all screening rules together and for each that holds."""

@@ -12,19 +12,21 @@ from starlette.routing import Route
 
 from dashboards.analysis.standing import Standing
 from dashboards.board import silent, silent_cohort
+from dashboards.board.fragile import Fragile
 from dashboards.board.moment import notes, read_moment
 from dashboards.board.pages import respond
-from dashboards.board.silent import DATASETS, PAGE, Filters, Page, Watched
+from dashboards.board.silent import DATASETS, NO_PRIOR, PAGE, Filters, Page, Watched
 from dashboards.lag import Lag
-from detectors.calibration.permutation import by_rule
 from detectors.rules import Rule
+from streams.store.fits import fits_at
 from streams.store.store import Store
 
 
 class SilencePage:
     """The routes `/silence` and `/silence.csv`.
 
-    `rules`: screening rules that judge a pair by its own counts, the first unless another is named.
+    `rules`: screening rules, the first unless another is named. One that rests on a prior is judged
+    by that of the newest checkpoint, as if it stayed.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class SilencePage:
         *,
         standing: Standing,
         rules: Sequence[Rule],
+        fragile: Fragile,
         watched: Watched,
     ) -> None:
+        self._fragile = fragile
         self._store, self._lag, self._standing, self._watched = store, lag, standing, watched
         self._rules = {rule.name: rule for rule in rules}
         self._titles = {rule.name: rule.title for rule in rules}
@@ -85,6 +89,8 @@ class SilencePage:
         name = filters.rule if filters.rule in self._rules else next(iter(self._rules), "")
         if not name:
             return "", Page((), 0, 0, self._watched.products, -1)
-        flag = by_rule(self._rules[name])
         named = Filters(filters.dataset, filters.product, name, filters.page)
-        return name, silent.reports(connection, self._standing, named, flag, self._watched)
+        prior = fits_at(connection).prior_of(filters.dataset)
+        flag = self._fragile.flag(name, prior)
+        why = NO_PRIOR if prior is None and self._fragile.fitted(name) else ""
+        return name, silent.reports(connection, self._standing, named, flag, self._watched, why=why)

@@ -31,6 +31,7 @@ DOUBLED = 2.0
 COUNTS = 80  # events up to which a boundary is followed
 DATASETS = ("spontaneous", "solicited", "cohort")
 NO_DATA = "no data"
+NO_PRIOR = mark("no prior was fitted at the newest checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,13 @@ def reports(
     filters: Filters,
     flag: Flag,
     watched: Watched,
+    *,
+    why: str = "",
 ) -> Page:
-    """The watched products with every event of the family, in a dataset of reports."""
+    """The watched products with every event of the family, in a dataset of reports.
+
+    `flag` judges a row by its own counts; `why` it can judge none.
+    """
     named = sorted(watched.products)
     known = [one for one in families(connection, [filters.dataset]) if one.ended_position is None]
     family = known[0].family.events if known else watched.events
@@ -136,7 +142,7 @@ def reports(
     pairs = [(product, event) for product in named for event in family]
     quiet = [pair for pair in pairs if pair not in loud and filters.product in ("", pair[0])]
     position, table, days = standing.watched(connection, filters.dataset, quiet)
-    found = _rows(table, days, filters.rule, flag)
+    found = _rows(table, days, filters.rule, flag, why)
     return Page(
         tuple(sorted(found, key=order)),
         len(pairs),
@@ -146,9 +152,9 @@ def reports(
     )
 
 
-def _rows(table: PairTable, days: Sequence[int], rule: str, flag: Flag) -> list[Row]:
+def _rows(table: PairTable, days: Sequence[int], rule: str, flag: Flag, blind: str) -> list[Row]:
     others, elsewhere = table.n_total - table.n_product, table.n_event - table.n
-    known = np.flatnonzero((table.n_product > 0) & (elsewhere > 0) & (others > 0))
+    known = np.flatnonzero((table.n_product > 0) & (elsewhere > 0) & (others > 0) & (not blind))
     some = table.rows(known)
     fewest, ratio = critical_counts(some, flag), detectable_now(some, flag, CHANCE)
     scale = first_flagged(some, flag, DOUBLED, COUNTS)
@@ -166,7 +172,7 @@ def _rows(table: PairTable, days: Sequence[int], rule: str, flag: Flag) -> list[
             why = (
                 mark("no report of the product")
                 if not row.exposure
-                else mark("no other report of the event")
+                else blind or mark("no other report of the event")
             )
             out.append(replace(row, why=why))
             continue

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from scipy.stats import binom, poisson
 from sqlalchemy import insert
@@ -18,6 +19,8 @@ from dashboards.board import silent, silent_cohort
 from dashboards.board.silent import Filters, Row, Watched
 from dashboards.web import create_web
 from detectors.calibration.permutation import by_rule
+from detectors.disproportionality import ebgm
+from detectors.disproportionality.gps import Prior
 from detectors.followup import protocol
 from detectors.followup.counted import backgrounds
 from detectors.followup.looks import ALPHA
@@ -26,6 +29,7 @@ from detectors.rules import read
 from detectors.sequential.eprocess_background import eprocess_background
 from detectors.sequential.family import needed
 from streams.store import tables
+from streams.store.fits import Fit
 from tests.dashboards.board.conftest import Board
 from tests.dashboards.board.test_pages import text
 from tests.dashboards.followups import clinic
@@ -94,6 +98,26 @@ def test_the_ratio_is_the_one_that_the_rule_finds_in_four_of_five(store: Told) -
     assert (table.n_product[0], table.n_total[0]) == (30, 110)
     assert days == [1]
     assert not flag(table)[0]
+
+
+def test_a_rule_that_rests_on_a_prior_is_judged_under_that_of_the_newest_checkpoint(
+    store: Told, board: Board
+) -> None:
+    """Of 30 reports 1.5 are expected: EB05 at every count, by the method alone."""
+    assert "no data: no prior was fitted" in text(board.get("/silence?rule=eb05"))
+    prior = Prior(0.2, 0.06, 1.4, 1.8, 0.1)
+    with store.filled.store.write() as connection:
+        fits = {"spontaneous": Fit(40, prior, 812.5, 4)}
+        store.filled.checkpoint(connection, store.position, fits)
+    rows = list(csv.DictReader(io.StringIO(board.get("/silence.csv?rule=eb05&product=esketamine"))))
+    (found,) = [one for one in rows if one["event"] == "Cystitis"]
+    n = np.arange(1, 31)
+    # the event's reports are 4 and those of the pair, of 110 in all
+    lower = ebgm.ebgm(n, 30 * (4 + n) / 110, prior)[1]
+    fewest = int(n[lower >= 2][0])
+    assert float(found["fewest"]) == fewest
+    share = float(found["ratio"]) * 4 / 80
+    assert binom.sf(fewest - 1, 30, share) == pytest.approx(0.8, abs=1e-6)
 
 
 def test_no_data_is_shown_as_no_data(store: Told, board: Board) -> None:

@@ -8,6 +8,7 @@ is English always. docs/decisions/0019-languages.md says why.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,7 +74,7 @@ def _(message: str, /, **values: object) -> str:
     '3 of 4'
     """
     text = catalogue(current()).gettext(message) if message else ""
-    return text.format(**values) if values else text
+    return _FORMATTER.format(text, **values) if values else text
 
 
 def n_(one: str, many: str, n: float, /, **values: object) -> str:
@@ -84,7 +85,31 @@ def n_(one: str, many: str, n: float, /, **values: object) -> str:
     """
     # gettext counts in whole numbers; half a report is not one
     whole = int(n) if n == int(n) else 2
-    return catalogue(current()).ngettext(one, many, whole).format(**values)
+    return _FORMATTER.format(catalogue(current()).ngettext(one, many, whole), **values)
+
+
+class _Formatter(string.Formatter):
+    def format_field(self, value: object, format_spec: str) -> str:
+        text: str = super().format_field(value, format_spec)
+        return thousands(text) if "," in format_spec else text
+
+
+_FORMATTER = _Formatter()
+
+
+def thousands(number: str) -> str:
+    """A number that has commas between its thousands, for people: elsewhere a comma is a point.
+
+    Digits and the decimal point are the same in every language; between thousands stands a narrow
+    space where it is not English, as ISO 80000 has it.
+
+    >>> thousands("46,546.5")
+    '46,546.5'
+    >>> with speaking("de"):
+    ...     thousands("46,546.5")
+    '46\u202f546.5'
+    """
+    return number if current() == SOURCE else number.replace(",", "\u202f")
 
 
 def mark(message: str) -> str:

@@ -8,7 +8,7 @@ from math import ceil
 
 from markupsafe import Markup, escape
 
-from dashboards.language import _
+from dashboards.language import _, thousands
 
 MOST = 500
 _WIDTH, _HEIGHT = 1000, 150
@@ -62,7 +62,8 @@ def bars(title: str, counts: Sequence[tuple[str, int]], marks: Sequence[float] =
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" '
         'aria-label="{}">{}</svg>'
     ).format(_WIDTH, _HEIGHT, escape(words), Markup("").join(parts))
-    ticks = (f"{top:,}", *((f"{top // 2:,}",) if top % 2 == 0 else ()), "0")
+    whole = (top, *((top // 2,) if top % 2 == 0 else ()), 0)
+    ticks = tuple(thousands(f"{tick:,}") for tick in whole)
     return Bars(title, svg, ticks, tuple(label for label, _ in held), words)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dashboards.board.rates import NOTHING, Counted, Limits, ratio
 from dashboards.board.reported import Reported
-from dashboards.language import _, mark
+from dashboards.language import _, mark, thousands
 from detectors.followup.agreement import Side, Verdict, agreement, reference, side
 from detectors.followup.background import Backgrounds, Rate
 
@@ -217,7 +217,9 @@ def figure(value: float | None) -> str:
         return "–"
     digits = f"{value:.3g}"
     if "e" in digits:
-        digits = f"{value:,.0f}" if abs(value) > 1 else f"{value:.8f}".rstrip("0").rstrip(".")
+        digits = (
+            thousands(f"{value:,.0f}") if abs(value) > 1 else f"{value:.8f}".rstrip("0").rstrip(".")
+        )
     return digits.replace("-", "−")
 
 

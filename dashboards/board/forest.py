@@ -9,6 +9,7 @@ from math import ceil, floor, log
 from markupsafe import Markup
 
 from dashboards.board.rates import Limits
+from dashboards.language import thousands
 
 _WIDTH, _HEIGHT = 1000, 20
 _TICKS = 7  # at most
@@ -47,7 +48,9 @@ class Scale:
         value = self.base**power
         if self.base % 10 == 0 or power >= 0:
             return (
-                f"{value:,.0f}" if value >= 1 else f"{value:.{-power * len(f'{self.base:g}'[1:])}f}"
+                thousands(f"{value:,.0f}")
+                if value >= 1
+                else f"{value:.{-power * len(f'{self.base:g}'[1:])}f}"
             )
         return {2: "½", 4: "¼"}.get(round(1 / value), f"1/{1 / value:.0f}")
 

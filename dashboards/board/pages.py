@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from dashboards.board.beside import figure
 from dashboards.board.depth import named
 from dashboards.choosing import here_again
-from dashboards.language import _, install, mark
+from dashboards.language import _, install, mark, thousands
 from detectors.followup.record import Observed
 from detectors.scope import YEAR
 
@@ -116,7 +116,7 @@ def count(value: int | None) -> str:
     >>> count(1234567)
     '1,234,567'
     """
-    return "–" if value is None else f"{value:,}"
+    return "–" if value is None else thousands(f"{value:,}")
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
@@ -128,7 +128,7 @@ def decimal(value: float | None, digits: int = 2) -> str:
     if value is None:
         return "–"
     shown = digits if abs(value) < 10 else min(digits, 1) if abs(value) < 1000 else 0
-    text = f"{value:,.{shown}f}"
+    text = thousands(f"{value:,.{shown}f}")
     return text.replace("-", "−")
 
 
@@ -224,7 +224,7 @@ def evidence(log_e: float | None) -> str:
         power = int(log_e / log(10))
         return f"{exp(log_e - power * log(10)):.1f} × 10^{power}"
     value = exp(log_e)
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return thousands(f"{value:,.0f}") if value >= 100 else f"{value:.3g}"
 
 
 def words(name: str) -> str:

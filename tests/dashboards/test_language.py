@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 
 from dashboards import people
 from dashboards.board import evidence
+from dashboards.board.beside import figure
+from dashboards.board.pages import count, decimal, period
 from dashboards.language import COOKIE, LANGUAGES, SOURCE, _, current, of_request, speaking
 from dashboards.web import create_web
 from detectors import case_review, rucam
@@ -222,3 +224,11 @@ def test_a_refused_form_says_why_in_the_language(client: httpx.Client) -> None:
     )
     assert answer.status_code == 422
     assert "sagen Sie in der Notiz, warum" in answer.text
+
+
+def test_a_comma_between_thousands_is_not_taken_for_a_decimal_point() -> None:
+    with speaking("de"):
+        said = [count(46_546), decimal(-1234.5), figure(12_345.6), period(1_200)]
+        assert _("{days:,.0f} days", days=1_200) == "1\u202f200 Tage"
+    assert said == ["46\u202f546", "−1\u202f234", "12\u202f346", "3.29 Jahre"]
+    assert [count(46_546), decimal(1_234.5), figure(12_345.6)] == ["46,546", "1,234", "12,346"]

@@ -9,25 +9,21 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
-from schemas import times
-from schemas.coding import code
 from schemas.envelope import CANARY, VERSION, Change, Changes, encode
 from schemas.envelope import MAX_RECORDS as MAX_CHANGES
 from schemas.errors import Fault
-from schemas.linking import ids_of
-from schemas.quality import QualityResult, QualitySuite, Row
+from schemas.quality import QualityResult
 from schemas.record import Stream
 from schemas.vocabulary import Vocabulary
 from streams.agents.cases import load_cases
 from streams.agents.courses import Courses
 from streams.agents.erased import refuse_erased
 from streams.agents.items import Item, Taken, moved_by, version_of, version_row
+from streams.agents.judging import Judging
 from streams.agents.outbox import owner
 from streams.agents.quality import (
-    SUITE_ERROR,
     count_coding,
     count_judged,
     count_unmatched,
@@ -37,7 +33,6 @@ from streams.agents.quality import (
 from streams.agents.versions import Case
 from streams.settings import CHANGES, CONSUMERS
 from streams.store import tables
-from streams.store.enclosed import opened
 from streams.store.retrying import retried
 from streams.store.store import Store, allocate, move_position, stored_positions
 from streams.store.writing import insert_rows
@@ -62,11 +57,9 @@ class Disposal:
         self.stream: Stream = stream
         self.consumer = CONSUMERS[stream]
         self._store = store
-        self._vocabulary = vocabulary
         self._log_id = log_id
-        self._kept = {} if kept is None else kept
+        self._judging = Judging(stream, store.sealer, vocabulary, {} if kept is None else kept)
         self.refused = False  # whether something came of an erased patient
-        self._suite = QualitySuite(stream)
         self._courses = Courses(vocabulary) if stream == "followups" else None
 
     def dispose(self, batch: Sequence[Taken]) -> None:
@@ -76,8 +69,8 @@ class Disposal:
         `LostPartition` where another worker has moved the position; nothing is written then.
         """
         items = _items(batch)
-        self._read(items)
-        quality = self._check(items)
+        self._judging.read(items)
+        quality = self._judging.check(items)
         self._commit(batch, items, quality)
 
     def hold(self, taken: Taken) -> None:
@@ -131,64 +124,6 @@ class Disposal:
             change = Change(CANARY, reason=self.stream, taken_at=item.entry.taken_at, origin=CANARY)
             published.setdefault(item.taken.partition, []).append(change)
         return published
-
-    def _read(self, items: Iterable[Item]) -> None:
-        """Decode the bodies and code the names of what the gateway found in order."""
-        for item in items:
-            entry = item.entry
-            if entry.faults:
-                item.stage, item.faults = "gateway", entry.errors()
-                continue
-            if (counted := self._kept.get(entry.sealed_hash)) is not None:
-                item.coded, item.erased = counted, True
-                continue
-            item.plain = opened(self._store.sealer, entry.body)
-            item.body = msgspec.json.decode(item.plain)
-            if self.stream == "reports":
-                coding = code(self._vocabulary, item.body, times.day(entry.information_date))
-                item.coded = Change(
-                    "case",
-                    dataset=coding.dataset,
-                    products=coding.products,
-                    events=coding.events,
-                    serious=coding.serious,
-                    fatal=coding.fatal,
-                    ids=ids_of(entry.sender, entry.record_id or "", item.body),
-                )
-
-    def _check(self, items: Sequence[Item]) -> QualityResult:
-        """Run the quality suite; rows that fail one of its row rules are held."""
-        rows = [
-            Row(
-                place=i,
-                sender=item.entry.sender,
-                record_id=item.entry.record_id or "",
-                version=item.entry.version,
-                taken_day=int(item.entry.taken_at // 86400) + 719163,
-                body=item.body,
-                unknown_products=sum(not p.matched for p in item.coded.products),
-                unknown_events=sum(not e.matched for e in item.coded.events),
-                n_products=len(item.coded.products),
-                n_events=len(item.coded.events),
-            )
-            for i, item in enumerate(items)
-            if not item.faults and not item.erased and item.entry.status == "active"
-        ]
-        result = self._suite.check(rows) if rows else QualityResult({}, [], set())
-        for row in rows:
-            items[row.place].judged = ()
-        for i, found in result.row_faults.items():
-            item = items[i]
-            item.stage, item.rule = "quality", found[0][0]
-            item.judged = tuple(rule for rule, _ in found)
-            item.faults = tuple(Fault(rule, "", message) for rule, message in found)
-        for i in result.suite_errors:
-            items[i].stage, items[i].rule = "suite", None
-            items[i].judged = (SUITE_ERROR,)
-            items[i].faults = (
-                Fault(SUITE_ERROR, "", "the quality suite could not judge this record"),
-            )
-        return result
 
     def _write(self, connection: Connection, items: Sequence[Item]) -> None:
         fresh = [item for item in items if item.entry.replay_of is None]

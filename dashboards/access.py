@@ -51,6 +51,8 @@ TABLE: dict[str, Who] = {
     "/static": ANYONE,
     "/language": ANYONE,
     "/sign-in": ANYONE,
+    "/sign-in/oidc": ANYONE,
+    "/sign-in/oidc/answer": ANYONE,
     "/sign-in/{token}": ANYONE,
     "/sign-out": PEOPLE,
     "/v1/openapi.json": ANYONE,

@@ -89,15 +89,21 @@ class Lockout:
                 _write(connection, attempt.address, row.failures - 1, row.at, 0.0)
 
     def failed(
-        self, attempt: Attempt, by: str, actor: Actor = NOBODY, what: str = "sign_in_failed"
+        self,
+        attempt: Attempt,
+        by: str,
+        actor: Actor = NOBODY,
+        what: str = "sign_in_failed",
+        more: Mapping[str, str] | None = None,
     ) -> None:
-        """Write down that it was wrong, and each lock that it led to."""
+        """Write down that it was wrong, with `more` of it, and each lock that it led to."""
         subjects = {"account": attempt.account, "address": attempt.address}
-        shown = _shown(attempt.account) if attempt.account else "a link that does not hold"
+        nobody = "a link that does not hold" if by == "link" else "a sign-in that does not hold"
+        shown = _shown(attempt.account) if attempt.account else nobody
         host = attempt.address.partition(" ")[2]
         table = tables.attempts
         with self._store.write() as connection:
-            after: dict[str, Any] = {"by": by, "host": host}
+            after: dict[str, Any] = {"by": by, "host": host, **(more or {})}
             trail.append(connection, actor, what, shown, after=after)
             for kind, subject in subjects.items():
                 row = connection.execute(select(table).where(table.c.subject == subject)).first()

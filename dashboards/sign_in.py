@@ -37,40 +37,25 @@ def templates() -> jinja2.Environment:
     return install(pages)
 
 
-def routes(store: Store) -> list[Route]:
-    """The routes `/sign-in`, `/sign-in/{token}` and `/sign-out`."""
+def routes(store: Store, provider: str = "") -> list[Route]:
+    """The routes `/sign-in`, `/sign-in/{token}` and `/sign-out`.
+
+    `provider`: what the button says by which people sign in elsewhere (see oidc), if they do.
+    """
     pages = templates()
     lockout = Lockout(store)
     # a hash takes 64 MiB and both cores: two at once are enough
     hashing = CapacityLimiter(2)
 
     def page(request: Request, template: str, status: int = 200, /, **context: object) -> Response:
-        html = pages.get_template(template).render(request=request, viewer=None, **context)
+        shown = {"viewer": None, "provider": provider, **context}
+        html = pages.get_template(template).render(request=request, **shown)
         return HTMLResponse(html, status, {"cache-control": "no-store"})
 
-    def enter(request: Request, token: str, where: str) -> Response:
-        answer = RedirectResponse(where, 303, {"cache-control": "no-store"})
-        answer.set_cookie(
-            COOKIE,
-            token,
-            max_age=int(sessions.SESSION_SECONDS),
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
-        return answer
-
     def locked(request: Request, attempt: Attempt, template: str, /, **context: object) -> Response:
-        # the same for every name, whether somebody has it or not
-        minutes = math.ceil(attempt.wait / 60)
-        message = n_(
-            "Too many attempts. Wait {minutes} minute.",
-            "Too many attempts. Wait {minutes} minutes.",
-            minutes,
-            minutes=minutes,
-        )
+        message, headers = waiting(attempt)
         answer = page(request, template, 429, message=message, **context)
-        answer.headers["retry-after"] = str(math.ceil(attempt.wait))
+        answer.headers.update(headers)
         return answer
 
     async def show(request: Request) -> Response:
@@ -80,12 +65,12 @@ def routes(store: Store) -> list[Route]:
         form = await _form(request)
         name, password, where = (form.get(field, "") for field in ("name", "password", "next"))
         where = inside(where)
-        attempt = await run_in_threadpool(lockout.attempt, _host(request), name[:100])
+        attempt = await run_in_threadpool(lockout.attempt, host_of(request), name[:100])
         if attempt.wait:
             return locked(request, attempt, "sign_in.html", next=where, name=name)
         token = None
         if await to_thread.run_sync(people.check_password, store, name, password, limiter=hashing):
-            host = _host(request)
+            host = host_of(request)
             token = await run_in_threadpool(sessions.open_session, store, name, host=host)
         if token is None:
             await run_in_threadpool(lockout.failed, attempt, "password")
@@ -100,7 +85,7 @@ def routes(store: Store) -> list[Route]:
         return page(request, "sign_in_link.html", 200 if holds else 410, holds=holds)
 
     async def use_link(request: Request) -> Response:
-        given, host = request.path_params["token"], _host(request)
+        given, host = request.path_params["token"], host_of(request)
         attempt = await run_in_threadpool(lockout.attempt, host)
         if attempt.wait:
             return locked(request, attempt, "sign_in_link.html", holds=False)
@@ -128,6 +113,35 @@ def routes(store: Store) -> list[Route]:
     ]
 
 
+def enter(request: Request, token: str, where: str) -> Response:
+    """Lead somebody who has signed in to a page of ours, with the cookie of their session."""
+    answer = RedirectResponse(where, 303, {"cache-control": "no-store"})
+    answer.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(sessions.SESSION_SECONDS),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def waiting(attempt: Attempt) -> tuple[str, dict[str, str]]:
+    """What is said to who has to wait, with a header that says how long.
+
+    It is the same for every name, whether somebody has it or not.
+    """
+    minutes = math.ceil(attempt.wait / 60)
+    message = n_(
+        "Too many attempts. Wait {minutes} minute.",
+        "Too many attempts. Wait {minutes} minutes.",
+        minutes,
+        minutes=minutes,
+    )
+    return message, {"retry-after": str(math.ceil(attempt.wait))}
+
+
 async def _form(request: Request) -> dict[str, str]:
     try:
         body = await read_form(request, _FORM)
@@ -139,5 +153,6 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _host(request: Request) -> str:
+def host_of(request: Request) -> str:
+    """The address from which somebody asks; empty where it is not known."""
     return request.client.host if request.client else ""

@@ -33,8 +33,8 @@ def confirm(store: Store, viewer: Viewer, password: str, meaning: str, host: str
             raise InputError(
                 "no_password",
                 _(
-                    "you sign in by link and have no password to sign with; an administrator "
-                    "gives you one by `ketavigil user password`"
+                    "you have no password to sign with: a link or a provider signs you in, and "
+                    "does not sign; an administrator gives you one by `ketavigil user password`"
                 ),
             )
     lockout = Lockout(store)

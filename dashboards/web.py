@@ -21,13 +21,15 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dashboards import board, choosing, sign_in
+from dashboards import board, choosing, oidc, sign_in
 from dashboards import demo as demo_page
 from dashboards.access import Access
 from dashboards.board.returning import Returning
 from dashboards.books import Books
 from dashboards.language import Language
 from dashboards.metrics import metrics_route, parts_route
+from dashboards.provider import Provider
+from dashboards.registration import read_registration
 from dashboards.reports import web as reports
 from dashboards.self_test import SelfTest
 from schemas.errors import StoreError
@@ -55,9 +57,10 @@ def create_web(
     """The application of one deployment; log, store and master key are made where missing.
 
     Its lifespan closes what it opened. `limits` bounds what the gateway takes. `demo`: the file in
-    which a simulation says what it plants, shown at `/demo`. Raises what `open_store`, `open_log`
-    and `load_sealer` raise.
+    which a simulation says what it plants, shown at `/demo`. Raises what `open_store`, `open_log`,
+    `load_sealer` and `read_registration` raise.
     """
+    registered = read_registration()
     sealer = load_sealer(settings.data)
     books = Books(settings)
     store = open_store(settings.store, sealer=sealer)
@@ -119,7 +122,8 @@ def create_web(
     return Starlette(
         routes=[
             *gateway.routes(),
-            *sign_in.routes(store),
+            *oidc.routes(store, Provider(registered) if registered else None),
+            *sign_in.routes(store, registered.label if registered else ""),
             *choosing.routes(),
             *board.routes(store, settings, log, returning, test=test, books=books, send=send),
             *reports.routes(store, settings),

@@ -43,14 +43,17 @@ async def run(
     meanwhile: Meanwhile | None = None,
 ) -> int:
     """Both processes until a signal, or until `meanwhile` returns; the exit status."""
+    from dashboards.registration import PREFIX, read_registration
     from streams.cli.web import listen
 
+    read_registration()  # as the port: better said now
     listen("127.0.0.1", port).close()  # better said now, in one line, than by a child
     stop = asyncio.Event()
     on_signal(stop)
     environment = settings.environment()
     if key := os.environ.get(MASTER_KEY):
         environment[MASTER_KEY] = key
+    environment |= {name: given for name, given in os.environ.items() if name.startswith(PREFIX)}
     web = ["web", "--port", str(port), *(["--demo", str(demo)] if demo else [])]
     processes = [Process(web, environment, say), Process(["worker"], environment, say)]
     tasks: list[asyncio.Task[int] | asyncio.Task[None]] = [

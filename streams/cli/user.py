@@ -12,6 +12,8 @@ import click
 
 from dashboards import people
 from dashboards.lockout import Lockout, locked
+from dashboards.registration import PREFIX
+from dashboards.subjects import link_subject, list_subjects, unlink_subject
 from streams.cli.options import as_json, deployment, operator
 from streams.settings import Settings
 from streams.store.store import Store, open_store
@@ -63,14 +65,18 @@ def list_(settings: Settings, as_json: bool) -> None:
         found = people.list_users(store)
         with store.read() as connection:
             waiting = locked(connection, time.time())
+        subjects = list_subjects(store)
     if as_json:
         rows = [{key: getattr(user, key) for key in user.__slots__} for user in found]
-        print(json.dumps([row | {"locked_until": waiting.get(row["name"])} for row in rows]))
+        for row in rows:
+            row |= {"locked_until": waiting.get(row["name"]), "subject": subjects.get(row["name"])}
+        print(json.dumps(rows))
         return
     for user in found:
         state = "disabled" if user.disabled_at else "locked" if user.name in waiting else "active"
         granted = "\tpatient level" if user.patient_level else ""
         granted += "\tnarratives" if user.narratives else ""
+        granted += f"\tsubject {subjects[user.name]}" if user.name in subjects else ""
         print(f"{user.name}\t{user.role}\t{state}{granted}")
 
 
@@ -113,6 +119,25 @@ def link(settings: Settings, name: str) -> None:
     """Print the path of a link that signs a person in once, within twelve hours."""
     with _store(settings) as store:
         print(people.create_link(store, name, operator()))
+
+
+@command.command()
+@deployment
+@_name
+@click.option("--issuer", envvar=f"{PREFIX}ISSUER", default="", help="URL of the provider.")
+@click.option("--subject", help="Who they are there: the claim `sub`.")
+@click.option("--none", is_flag=True, help="They no longer sign in by a provider.")
+def subject(settings: Settings, name: str, *, issuer: str, subject: str | None, none: bool) -> None:
+    """Let a person sign in by the OpenID provider, as who they are there."""
+    if none == (subject is not None):
+        raise click.UsageError("give either --subject or --none")
+    if subject is not None and not issuer:
+        raise click.UsageError(f"set {PREFIX}ISSUER, or give --issuer")
+    with _store(settings) as store:
+        if subject is None:
+            unlink_subject(store, name, operator())
+        else:
+            link_subject(store, name, issuer, subject, operator())
 
 
 @command.command("password")

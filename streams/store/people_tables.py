@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     event,
 )
 
@@ -120,4 +121,24 @@ trail_heads = Table(
     Column("signed_at", BigInteger, nullable=False, comment="microseconds since 1970"),
     Column("key", String, nullable=False, comment="public key, base64"),
     Column("signature", String, nullable=False, comment="Ed25519, base64, see store.heads"),
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("user", String, primary_key=True),
+    Column("issuer", String, nullable=False, comment="URL of an OpenID provider"),
+    Column("subject", String, nullable=False, comment="who the person is there"),
+    Column("linked_at", Float, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+    comment="by which account somebody signs in through a provider",
+)
+
+round_trips = Table(
+    "round_trips",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the cookie"),
+    Column("next", String, nullable=False, comment="path of ours to go on to"),
+    Column("expires_at", Float, nullable=False),
+    comment="to an OpenID provider, begun and not ended",
 )

@@ -21,12 +21,22 @@ from sqlalchemy import (
 )
 
 from streams.store.look_tables import confirmations, evidence, families, look_counts, looks
-from streams.store.people_tables import acts, attempts, seen, trail, trail_heads, workflow
+from streams.store.people_tables import (
+    acts,
+    attempts,
+    round_trips,
+    seen,
+    subjects,
+    trail,
+    trail_heads,
+    workflow,
+)
 from streams.store.privacy_tables import erased_names, erasures
 from streams.store.schema import Id, metadata
 
 __all__ = ["confirmations", "evidence", "families", "look_counts", "looks", "metadata"]
 __all__ += ["acts", "attempts", "seen", "trail", "trail_heads", "workflow"]
+__all__ += ["round_trips", "subjects"]
 __all__ += ["erased_names", "erasures"]
 
 meta = Table(

@@ -55,6 +55,8 @@ EXPECTED = {
     "/static": _OPEN,
     "/sign-in": _OPEN,
     "/language": _OPEN,
+    "/sign-in/oidc": _OPEN,
+    "/sign-in/oidc/answer": _OPEN,
     "/sign-in/{token}": _OPEN,
     "/v1/openapi.json": _OPEN,
     "/v1/reports": _KEY,

@@ -153,6 +153,29 @@ def test_narratives_are_granted_with_a_reason(
     assert capsys.readouterr().out == "Ann\tofficer\tactive\n"
 
 
+def test_a_person_is_linked_to_who_they_are_at_a_provider(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = ("user", "create", "--name", "Ann", "--role", "officer", "--link-only")
+    assert _main(tmp_path, *create) == 0
+    link = ("user", "subject", "--name", "Ann", "--subject", "248289761001")
+    assert _main(tmp_path, *link) == 2
+    assert "set KETAVIGIL_OIDC_ISSUER, or give --issuer" in capsys.readouterr().err
+    monkeypatch.setenv("KETAVIGIL_OIDC_ISSUER", "https://id.example")
+    assert _main(tmp_path, *link) == 0
+    assert _main(tmp_path, *link, "--none") == 2
+    capsys.readouterr()
+    assert _main(tmp_path, "user", "list") == 0
+    assert capsys.readouterr().out == "Ann\tofficer\tactive\tsubject 248289761001\n"
+    unlink = ("user", "subject", "--name", "Ann", "--none")
+    assert _main(tmp_path, *unlink) == 0
+    assert _main(tmp_path, *unlink) == 2
+    assert "not_linked" in capsys.readouterr().err
+    assert _main(tmp_path, "user", "list", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["subject"]) == ("Ann", None)
+
+
 def test_rows_of_patients_are_granted_at_the_start_or_later(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

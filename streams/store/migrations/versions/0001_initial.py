@@ -608,6 +608,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", name=op.f("pk_trail_heads")),
     )
     op.create_table(
+        "subjects",
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("linked_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("user", name=op.f("pk_subjects")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_subjects_issuer")),
+    )
+    op.create_table(
+        "round_trips",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("next", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_round_trips")),
+    )
+    op.create_table(
         "erasures",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(), nullable=False),

@@ -5,6 +5,7 @@ OpenID Connect Core 1.0, section 3.1.3.7. Signatures are checked by joserfc.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import time
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
+from joserfc.jwk import ECKey, RSAKey, import_key
 
 from dashboards.language import _
 from schemas.errors import InputError
@@ -26,7 +27,7 @@ _KINDS: Final = {"RSA", "EC"}
 _WEAKEST_RSA = 2048
 _OLDEST = 600.0  # seconds since it was made
 
-Key = RSAKey | ECKey | OKPKey
+Key = RSAKey | ECKey
 
 
 class UnknownKey(InputError):
@@ -54,12 +55,13 @@ def keys_of(listed: Iterable[Any]) -> dict[str, Key]:
         if one.get("use", "sig") != "sig":
             continue
         try:
+            if one["kty"] == "RSA" and _bits(one["n"]) < _WEAKEST_RSA:
+                continue
             key = import_key(one)
-            size = key.raw_value.key_size if isinstance(key, RSAKey) else _WEAKEST_RSA
         except (JoseError, ValueError, TypeError, KeyError):
             continue
         kid = one.get("kid", "")
-        if size >= _WEAKEST_RSA and isinstance(kid, str) and isinstance(key, Key):
+        if isinstance(kid, str) and isinstance(key, Key):
             found[kid] = key
     return found
 
@@ -107,23 +109,29 @@ def is_subject(text: str) -> bool:
     return 0 < len(text) <= 255 and text.isascii() and text.isprintable()
 
 
+def _bits(modulus: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(f"{modulus}==")).bit_length()
+
+
 def _claims(token: str, keys: Mapping[str, Key]) -> dict[str, Any]:
     try:
         if len(token) > LONGEST:
             raise ValueError
         header = jws.extract_compact(token.encode("ascii")).headers()
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise InputError("oidc_token", _("The provider's answer is no sign-in.")) from None
     if header.get("alg") not in ALGORITHMS:
         raise InputError("oidc_algorithm", _("The answer is not signed in a way that counts."))
-    kid = header.get("kid", "")
-    # without an id there is no doubt only where there is one key
-    key = keys.get(kid) if kid else next(iter(keys.values())) if len(keys) == 1 else None
+    key = None
+    if isinstance(kid := header.get("kid", ""), str):
+        key = keys.get(kid)
+    if kid == "" and len(keys) == 1:  # without an id there is no doubt only where there is one key
+        (key,) = keys.values()
     if key is None:
         raise UnknownKey("oidc_key", _("The answer is signed by a key that is not the provider's."))
     try:
         return jwt.decode(token, key, algorithms=ALGORITHMS).claims
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise InputError("oidc_signature", _("The signature of the answer is wrong.")) from None
 
 

@@ -158,7 +158,7 @@ class Provider:
             found = msgspec.json.decode(body) if 200 <= status < 300 or status == 400 else {}
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             raise _away(type(error).__name__) from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _away("its answer is no JSON") from None
         return status, found if isinstance(found, dict) else {}
 

@@ -43,17 +43,14 @@ async def run(
     meanwhile: Meanwhile | None = None,
 ) -> int:
     """Both processes until a signal, or until `meanwhile` returns; the exit status."""
-    from dashboards.registration import PREFIX, read_registration
+    from dashboards.registration import read_registration
     from streams.cli.web import listen
 
     read_registration()  # as the port: better said now
     listen("127.0.0.1", port).close()  # better said now, in one line, than by a child
     stop = asyncio.Event()
     on_signal(stop)
-    environment = settings.environment()
-    if key := os.environ.get(MASTER_KEY):
-        environment[MASTER_KEY] = key
-    environment |= {name: given for name, given in os.environ.items() if name.startswith(PREFIX)}
+    environment = environment_of(settings)
     web = ["web", "--port", str(port), *(["--demo", str(demo)] if demo else [])]
     processes = [Process(web, environment, say), Process(["worker"], environment, say)]
     tasks: list[asyncio.Task[int] | asyncio.Task[None]] = [
@@ -70,6 +67,14 @@ async def run(
         if isinstance(end, BaseException):
             raise end
     return max((abs(end) for end in ended[:2] if isinstance(end, int)), default=0)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What both processes see of the environment: the settings, the key, the provider."""
+    from dashboards.registration import PREFIX
+
+    passed = {name: v for name, v in os.environ.items() if name.startswith((MASTER_KEY, PREFIX))}
+    return settings.environment() | {name: value for name, value in passed.items() if value}
 
 
 async def _with_web(

@@ -9,6 +9,8 @@ import pytest
 from dashboards.registration import PREFIX, Registration, read_registration
 from dashboards.web import create_web
 from schemas.errors import InputError
+from streams.cli import main
+from streams.cli.up import environment_of
 from streams.settings import Settings
 
 
@@ -79,3 +81,15 @@ def test_the_web_process_does_not_start_with_half_of_them(
     with pytest.raises(InputError) as error:
         create_web(Settings.read(data=tmp_path))
     assert error.value.code == "oidc_incomplete"
+
+
+def test_up_hands_them_on_and_says_at_once_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}CLIENT_ID", "board")
+    monkeypatch.setenv("KETAVIGIL_MASTER_KEY", "a key")
+    handed = environment_of(Settings.read(data=tmp_path))
+    assert handed[f"{PREFIX}CLIENT_ID"] == "board"
+    assert handed["KETAVIGIL_MASTER_KEY"] == "a key"
+    assert main(["up", "--data", str(tmp_path)]) == 2
+    assert "oidc_incomplete" in capsys.readouterr().err

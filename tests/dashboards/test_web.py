@@ -60,6 +60,8 @@ def test_only_these_routes_are_open_without_key_or_session() -> None:
     assert {pattern for pattern, who in TABLE.items() if who == ANYONE} == {
         "/healthz",
         "/readyz",
+        "/sign-in/oidc",
+        "/sign-in/oidc/answer",
         "/metrics",
         "/metrics/parts",
         "/static",

@@ -18,7 +18,7 @@ def people_in(event: Mapping[str, Any]) -> set[str]:
     """The elements of an event, and of what it contains, that name somebody or somebody's device.
 
     >>> people_in({"subject": {"display": "Jane Roe"}, "code": {"text": "Nausea"}})
-    {'subject.display'}
+    {'AdverseEvent.subject.display'}
     """
     return {f"AdverseEvent.{path}" if path[0].islower() else path for path in _found(event)}
 

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboards.access import read_form
+from dashboards.cookies import give_cookie
 from dashboards.language import COOKIE, LANGUAGES
 
 _FORM = 8 << 10
@@ -28,14 +29,7 @@ def routes() -> list[Route]:
         chosen, where = (fields.get(name, [""])[0] for name in ("language", "next"))
         answer = RedirectResponse(inside(where), 303, {"cache-control": "no-store"})
         if chosen in LANGUAGES:
-            answer.set_cookie(
-                COOKIE,
-                chosen,
-                max_age=_YEAR,
-                httponly=True,
-                samesite="lax",
-                secure=request.url.scheme == "https",
-            )
+            give_cookie(answer, request, COOKIE, chosen, _YEAR)
         return answer
 
     return [Route("/language", choose, methods=["POST"])]

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from dashboards import round_trips, sessions
 from dashboards.choosing import inside
+from dashboards.cookies import give_cookie
 from dashboards.language import _
 from dashboards.lockout import Attempt, Lockout
 from dashboards.provider import Away, Provider
@@ -71,15 +72,7 @@ def routes(store: Store, provider: Provider | None) -> list[Route]:
         except Away as error:
             return refusal(request, error.code, str(error))
         answer = RedirectResponse(there, 303, _NO_STORE)
-        answer.set_cookie(
-            COOKIE,
-            trip.secret,
-            max_age=int(round_trips.SECONDS),
-            path=PATH,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
+        give_cookie(answer, request, COOKIE, trip.secret, int(round_trips.SECONDS), path=PATH)
         return answer
 
     async def subject(request: Request) -> tuple[str, str]:

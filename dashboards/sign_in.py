@@ -18,6 +18,7 @@ from dashboards import people, sessions
 from dashboards.access import COOKIE, read_form, viewer
 from dashboards.board.pages import words
 from dashboards.choosing import here_again, inside
+from dashboards.cookies import give_cookie
 from dashboards.language import _, install, mark, n_
 from dashboards.lockout import Attempt, Lockout
 from streams.store.store import Store
@@ -116,14 +117,7 @@ def routes(store: Store, provider: str = "") -> list[Route]:
 def enter(request: Request, token: str, where: str) -> Response:
     """Lead somebody who has signed in to a page of ours, with the cookie of their session."""
     answer = RedirectResponse(where, 303, {"cache-control": "no-store"})
-    answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(sessions.SESSION_SECONDS),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    give_cookie(answer, request, COOKIE, token, int(sessions.SESSION_SECONDS))
     return answer
 
 
